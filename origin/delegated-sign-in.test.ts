@@ -150,6 +150,8 @@ describe('a service that may sign users in, calling the origin itself', () => {
         sql: fullStack.sql,
         verify: async () => ({ clientId: 'pages', scopes: ['users.sign_in'] }),
         limits: {} as AddressLimits,
+        countServiceRequest: async () => ({ overLimit: undefined, headers: {} }),
+        recordRejection: () => {},
       }),
     )
     app.all('*', (c) => c.text('reached'))

@@ -7,6 +7,8 @@ import { overLimitProblem } from '../shared/http/over-limit.ts'
 import { insertAuditRow } from './audit/queries.ts'
 import type { Queryable } from './db/types.ts'
 import { type OriginEnv, type RequestContext, userAgentOf } from './http/request-context.ts'
+import type { CountServiceRequest } from './limits/limit-services.ts'
+import type { RecordRejection } from './limits/rejection-log.ts'
 import type { WindowCounter } from './limits/window-counter.ts'
 import type { Scope } from './oauth/clients/scopes.ts'
 import { authenticateService } from './oauth/tokens/require-service.ts'
@@ -70,6 +72,8 @@ interface SignInServiceOptions {
   sql: Queryable
   verify: VerifyServiceToken
   limits: AddressLimits
+  countServiceRequest: CountServiceRequest
+  recordRejection: RecordRejection
 }
 
 /**
@@ -81,10 +85,13 @@ interface SignInServiceOptions {
  * @throws Problem `token_missing`, `invalid_token`, `scope_required`; `bad_request` for a value
  * that is no IP address; `not_found`; `rate_limited`
  */
-export function authenticateSignInService({ sql, verify, limits }: SignInServiceOptions) {
-  async function requireScope(authorization: string | undefined, context: RequestContext): Promise<void> {
+export function authenticateSignInService(options: SignInServiceOptions) {
+  const { sql, verify, limits, countServiceRequest, recordRejection } = options
+
+  /** @returns the id of the client */
+  async function requireScope(authorization: string | undefined, context: RequestContext): Promise<string> {
     const { clientId, scopes } = await authenticateService(authorization, verify)
-    if (scopes.includes(scope)) return
+    if (scopes.includes(scope)) return clientId
     await insertAuditRow(sql, {
       action: 'client.denied',
       actorId: null,
@@ -100,22 +107,32 @@ export function authenticateSignInService({ sql, verify, limits }: SignInService
     // The gateway removes this header and reports the address itself.
     if (claimed === undefined || c.get('context')) return next()
     const context: RequestContext = { ip: null, userAgent: userAgentOf(c), requestId: c.get('requestId') }
-    await requireScope(c.req.header('authorization'), context)
+    const clientId = await requireScope(c.req.header('authorization'), context)
+    const { method, path } = c.req
+    const counted = limitsByPath.get(path)
+    const { headers } = await countServiceRequest(clientId, { method, route: counted ? path : '/auth/*' })
     context.ip = requireAddress(claimed)
     c.set('context', context)
     c.set('user', null)
-    const counted = limitsByPath.get(c.req.path)
     if (!counted) {
-      if (isForUsers(c.req.path)) return next()
+      if (isForUsers(path)) return next()
       throw new Problem('not_found')
     }
 
     const limit = limits[counted.limit]
     const key = addressKey(context.ip)
-    context.overLimit = await (counted.counts === 'requests' ? limit.consume(key) : limit.over(key))
-    if (context.overLimit && !counted.admitsOverLimit) throw overLimitProblem(context.overLimit)
+    const overLimit = await (counted.counts === 'requests' ? limit.consume(key) : limit.over(key))
+    context.overLimit = overLimit
+    if (overLimit && !counted.admitsOverLimit) {
+      recordRejection({ limit: limit.name, key, method, route: path })
+      throw overLimitProblem(overLimit)
+    }
     await next()
-    if (counted.counts === 'failures' && !context.overLimit && isFailure(c.res)) await limit.count(key)
+    if (counted.counts === 'failures' && !overLimit && isFailure(c.res)) await limit.count(key)
+    if (overLimit && c.res.status === 429) recordRejection({ limit: limit.name, key, method, route: path })
+    // A rejection for the address tells of the limit of the address.
+    if (c.res.headers.has('ratelimit')) return
+    for (const [name, value] of Object.entries(headers)) c.header(name, value)
   })
 }
 

@@ -36,10 +36,13 @@ import { assertionKeyWaits, keyWaits } from './keys/rules.ts'
 import { createKeyService } from './keys/service.ts'
 import { startKeyUpkeep } from './keys/upkeep.ts'
 import { createConfiguredExchange } from './legacy/configured-exchange.ts'
+import { createServiceLimit } from './limits/limit-services.ts'
 import { createLimits } from './limits/limits.ts'
+import { createRejectionLog } from './limits/rejection-log.ts'
 import { createAttemptLimit } from './lockout/attempt-limit.ts'
 import { createDeviceTokens } from './lockout/device-tokens.ts'
 import { createLockout } from './lockout/lockout.ts'
+import { createMailBudget } from './mail/budget.ts'
 import { createMailer } from './mail/mailer.ts'
 import { createMessages } from './mail/messages.ts'
 import { createOutbox } from './mail/outbox.ts'
@@ -144,8 +147,14 @@ export async function createOrigin(
     log,
   })
 
+  const limits = createLimits(config, sql, log)
+  const rejections = createRejectionLog({ sql: systemSql, log, onRejected: events.limitExceeded })
+  const recordRejection = rejections.record
+  const countServiceRequest = createServiceLimit({ limit: limits.service, recordRejection })
+
   const mailer = createMailer({ smtpUrl: config.SMTP_URL, from: config.MAIL_FROM, log })
-  const outbox = createOutbox({ sql, encryption, mailer, log, onAttempt: events.mailAttempted })
+  const budget = createMailBudget({ limits: limits.mails, recordRejection })
+  const outbox = createOutbox({ sql, encryption, mailer, budget, log, onAttempt: events.mailAttempted })
   const messages = createMessages({ frontendUrl: config.FRONTEND_URL, product: config.PRODUCT_NAME })
   const mail = createMail(messages, outbox, { wake: () => relay.wake() })
   const emailTokens = createEmailTokens(mail)
@@ -213,8 +222,12 @@ export async function createOrigin(
     maxAgeSeconds: config.REFRESH_TOKEN_SECONDS,
   })
   const deviceTokens = createDeviceTokens(config.DEVICE_COOKIE_KEY)
-  const limits = createLimits(config, log)
-  const loginLimit = createLoginLimit({ sql, failures: limits.login, resets: limits.loginResets })
+  const loginLimit = createLoginLimit({
+    sql,
+    failures: limits.login,
+    resets: limits.loginResets,
+    recordRejection,
+  })
   const auth = createAuthService({
     sql,
     passwords,
@@ -336,8 +349,15 @@ export async function createOrigin(
         },
       },
       verifyServiceToken,
+      countServiceRequest,
     },
-    forwarding: { sql, verify: verifyServiceToken, limits: limits.forwarded },
+    forwarding: {
+      sql,
+      verify: verifyServiceToken,
+      limits: limits.forwarded,
+      countServiceRequest,
+      recordRejection,
+    },
     verifyAssertion: await verifierFor('origin', assertionKeys.rotated),
     health: { sql: systemSql, poolLoad, askRedis: requireRedis, limitsHealth: limits.health, isStopping },
     assertionKeys: { assertionKeys },
@@ -422,6 +442,8 @@ export async function createOrigin(
     app,
     sql,
     registry,
+    /** Stores what the limits have refused up to now. */
+    flushRejections: rejections.flush,
     async close() {
       upkeepScheduler.stop()
       await Promise.all([
@@ -431,6 +453,8 @@ export async function createOrigin(
         revocations.stop(),
         runner.stop(closeSeconds),
       ])
+      await Promise.all([keyUpkeep.stop(), relay.stop(), revocations.stop(), runner.stop(closeSeconds)])
+      await rejections.close()
       limits.close()
       mailer.close()
       await Promise.all([pool.close(), strengthPool.close()])

@@ -207,6 +207,11 @@ export const variables = {
   LIMIT_FAILURES_SECONDS: seconds(1, 86_400).default(900),
   LIMIT_CREDENTIALS_TRIES: count(1, 1_000_000).default(5),
   LIMIT_CREDENTIALS_SECONDS: seconds(1, 86_400).default(900),
+  LIMIT_SERVICE_REQUESTS: count(1, 1_000_000).default(6000),
+  LIMIT_SERVICE_SECONDS: seconds(1, 86_400).default(60),
+  LIMIT_SENDER_MAILS: count(1, 1_000_000).default(200),
+  LIMIT_RECIPIENT_MAILS: count(1, 1_000_000).default(10),
+  LIMIT_DOMAIN_MAILS: count(1, 1_000_000).default(10_000),
   GATEWAY_FAST_PATH: flag.default(true),
   GATEWAY_HOSTS: list
     .pipe(

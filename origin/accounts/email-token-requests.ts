@@ -101,6 +101,7 @@ const processOne = (
       userId: account?.userId ?? null,
       context: request.context,
     })
-    if (account) await emailTokens[send](transaction, account)
+    const requestedBy = request.context.ip
+    if (account) await emailTokens[send](transaction, { ...account, requestedBy })
     return true
   })

@@ -3,6 +3,7 @@ import { addressKey } from '../../shared/http/address-key.ts'
 import { overLimitProblem } from '../../shared/http/over-limit.ts'
 import type { Queryable } from '../db/types.ts'
 import type { RequestContext } from '../http/request-context.ts'
+import type { RecordRejection } from '../limits/rejection-log.ts'
 import type { WindowCounter } from '../limits/window-counter.ts'
 import type { Device } from '../lockout/device-tokens.ts'
 import { selectIsKnownDevice } from './queries.ts'
@@ -13,6 +14,7 @@ interface LoginLimitOptions {
   failures: WindowCounter
   /** How often the failures at one account were reset, at any address. */
   resets: Pick<WindowCounter, 'counted' | 'count'>
+  recordRejection: RecordRejection
 }
 
 interface Attempt {
@@ -26,7 +28,7 @@ interface Attempt {
  * account's login at the same address. An address without an account is counted like one with it. A
  * known device is admitted despite the failures of others: the lockout counts it apart.
  */
-export function createLoginLimit({ sql, failures, resets }: LoginLimitOptions) {
+export function createLoginLimit({ sql, failures, resets, recordRejection }: LoginLimitOptions) {
   /**
    * Each reset changes the keys of an account: one write resets the failures of all addresses, and
    * those under the former keys expire.
@@ -43,6 +45,14 @@ export function createLoginLimit({ sql, failures, resets }: LoginLimitOptions) {
       const exceeded = context.overLimit ?? (await failures.over(await keyOf(email, context)))
       if (!exceeded) return
       if (known.length > 0 && (await selectIsKnownDevice(sql, email, known))) return
+      // Limits before the origin have been recorded where they were counted.
+      if (!context.overLimit)
+        recordRejection({
+          limit: failures.name,
+          key: `${context.ip ?? ''} ${email}`.trim(),
+          method: 'POST',
+          route: '/auth/login',
+        })
       throw overLimitProblem(exceeded, 'login')
     },
 
@@ -51,14 +61,13 @@ export function createLoginLimit({ sql, failures, resets }: LoginLimitOptions) {
     },
 
     /**
-     * Resets the failures at an account, after the commit that unlocks it. Without Redis the reset
-     * applies to this origin only.
+     * Resets the failures at an account, after the commit that unlocks it.
      */
     reset: (email: string): Promise<void> => resets.count(accountKey(email)),
   }
 }
 
-/** Redis holds digests, not addresses. */
+/** Stores of counters hold digests, not addresses. */
 const digest = (parts: readonly string[]) => createHash('sha256').update(parts.join(' ')).digest('base64url')
 
 const accountKey = (email: string) => digest([email.toLowerCase()])

@@ -105,7 +105,8 @@ export function createAuthService(options: AuthOptions) {
         const userId = await insertAccount(transaction, { email, passwordHash, displayName, role })
         if (!userId) {
           const owner = await lockUnnotifiedOwnerForUpdate(transaction, email)
-          if (owner) await mail.enqueue(transaction, owner.email, mail.messages.addressTaken())
+          const cause = { requestedBy: context.ip }
+          if (owner) await mail.enqueue(transaction, owner.email, mail.messages.addressTaken(), cause)
           const details = { owner_told: owner !== undefined }
           await insertAuditRow(transaction, {
             action: 'account.registration_refused',
@@ -118,7 +119,7 @@ export function createAuthService(options: AuthOptions) {
         }
         await insertAuditRow(transaction, { action: 'account.registered', actorId: userId, userId, context })
         await insertSubscription(transaction, userId, plan)
-        await emailTokens.sendVerification(transaction, { userId, email })
+        await emailTokens.sendVerification(transaction, { userId, email, requestedBy: context.ip })
         return 'registered'
       })
       mail.wake()
@@ -170,7 +171,8 @@ export function createAuthService(options: AuthOptions) {
           })
           if (!status) await lockout.fail(transaction, reservation, context)
           if (account && verdict.kind === 'email_unverified') {
-            await emailTokens.sendVerification(transaction, { userId: account.id, email: account.email })
+            const recipient = { userId: account.id, email: account.email, requestedBy: context.ip }
+            await emailTokens.sendVerification(transaction, recipient)
           }
           return { kind: verdict.kind }
         }

@@ -20,32 +20,44 @@ const lifeSeconds: Record<EmailTokenKind, number> = {
  */
 const maxLiveTokens = 3
 
+interface EmailTokenRecipient extends EmailTokenOwner {
+  /** The network address of the request for the link. */
+  requestedBy: string | null
+}
+
 export type EmailTokens = ReturnType<typeof createEmailTokens>
 
 /** Tokens of mailed links: 256 random bits, stored as SHA-256, single use. */
 export function createEmailTokens(mail: Mail) {
-  async function issue(transaction: Queryable, kind: EmailTokenKind, userId: string) {
+  /** Mails a link, unless the account has enough of them. */
+  async function send(
+    transaction: Queryable,
+    kind: EmailTokenKind,
+    { userId, email, requestedBy }: EmailTokenRecipient,
+  ): Promise<void> {
     const token = newOpaqueToken()
+    const tokenHash = hashToken(token)
     const expiresAt = await insertEmailToken(transaction, {
       kind,
       userId,
-      hash: hashToken(token),
+      hash: tokenHash,
       lifeSeconds: lifeSeconds[kind],
       maxLiveTokens,
     })
-    return expiresAt && { token, expiresAt }
+    if (!expiresAt) return
+    const message =
+      kind === 'email_verification'
+        ? mail.messages.verifyAddress({ token, expiresAt })
+        : mail.messages.resetPassword({ token, expiresAt })
+    await mail.enqueue(transaction, email, message, { requestedBy, tokenHash })
   }
 
   return {
-    async sendVerification(transaction: Queryable, { userId, email }: EmailTokenOwner): Promise<void> {
-      const emailToken = await issue(transaction, 'email_verification', userId)
-      if (emailToken) await mail.enqueue(transaction, email, mail.messages.verifyAddress(emailToken))
-    },
+    sendVerification: (transaction: Queryable, recipient: EmailTokenRecipient) =>
+      send(transaction, 'email_verification', recipient),
 
-    async sendReset(transaction: Queryable, { userId, email }: EmailTokenOwner): Promise<void> {
-      const emailToken = await issue(transaction, 'password_reset', userId)
-      if (emailToken) await mail.enqueue(transaction, email, mail.messages.resetPassword(emailToken))
-    },
+    sendReset: (transaction: Queryable, recipient: EmailTokenRecipient) =>
+      send(transaction, 'password_reset', recipient),
 
     /** @returns the owner of a valid link; undefined where it is unknown, spent or expired */
     owner: (sql: Queryable, kind: EmailTokenKind, token: string) =>

@@ -4,7 +4,7 @@ import type { Log } from '../../shared/lib/log.ts'
 import type { Queryable } from '../db/types.ts'
 import type { OriginEnv } from '../http/request-context.ts'
 import { serve } from '../http/serve.ts'
-import { insertRateLimitReport } from './rate-limit-queries.ts'
+import { insertRateLimitReport } from '../limits/rejection-queries.ts'
 
 interface RateLimitReportRoutesOptions {
   sql: Queryable

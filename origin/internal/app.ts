@@ -2,6 +2,7 @@ import { Hono } from 'hono'
 import type { Queryable } from '../db/types.ts'
 import { auditDenials } from '../gateway-reports/denials.ts'
 import { createImportRoutes } from '../import/routes.ts'
+import { type CountServiceRequest, limitServices } from '../limits/limit-services.ts'
 import { requireService, type ServiceEnv } from '../oauth/tokens/require-service.ts'
 import type { VerifyServiceToken } from '../oauth/tokens/service-token.ts'
 import { createBillingRoutes } from '../subscriptions/billing-routes.ts'
@@ -12,6 +13,7 @@ import { createMetadataRoutes } from './metadata-routes.ts'
 interface InternalAppOptions {
   sql: Queryable
   verifyServiceToken: VerifyServiceToken
+  countServiceRequest: CountServiceRequest
   billing: Parameters<typeof createBillingRoutes>[0]
   imports: Parameters<typeof createImportRoutes>[0]
   metadata: Parameters<typeof createMetadataRoutes>[0]
@@ -24,12 +26,14 @@ interface InternalAppOptions {
 export function createInternalApp({
   sql,
   verifyServiceToken,
+  countServiceRequest,
   billing,
   imports,
   metadata,
 }: InternalAppOptions) {
   const app = new Hono<ServiceEnv>()
   app.use('/internal/*', requireService(verifyServiceToken))
+  app.use('/internal/*', limitServices(countServiceRequest))
   app.use('/internal/*', auditDenials(sql))
   app.route('/', createDirectoryRoutes({ directory: createDirectory(sql) }))
   app.route('/', createBillingRoutes(billing))

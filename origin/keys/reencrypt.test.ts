@@ -28,6 +28,7 @@ function outboxWith(encryption: Encryption) {
   const outbox = createOutbox({
     sql: keys.sql,
     encryption,
+    budget: { spend: async () => undefined },
     mailer: createMailer({ smtpUrl: undefined, from: 'Gatehouse <no-reply@localhost>', log }),
     log,
   })

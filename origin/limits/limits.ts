@@ -4,6 +4,8 @@ import type { Log } from '../../shared/lib/log.ts'
 import { redisFailure } from '../../shared/lib/redis-failure.ts'
 import { connectRedis, type RedisClient } from '../../shared/node/redis.ts'
 import type { OriginConfig } from '../config.ts'
+import type { Sql } from '../db/types.ts'
+import type { LimitStore } from './limit-store.ts'
 import { createWindowCounter } from './window-counter.ts'
 
 type LimitVariables = Extract<keyof OriginConfig, `LIMIT_${string}`>
@@ -18,15 +20,20 @@ const silenceMs = 1500
 /** Key of the health check; it limits nothing. */
 const probeKey = 'probe'
 
-/** The limits that the origin counts itself, in Redis where it is configured. */
-export function createLimits(config: LimitConfig, log: Log) {
+/** The window of mails, as the names of their variables say. */
+const mailSeconds = 3600
+
+/** The limits that the origin counts itself: in Redis where it is configured, else in Postgres. */
+export function createLimits(config: LimitConfig, sql: Sql, log: Log) {
   const redis =
     config.REDIS_URL === undefined
       ? undefined
       : connectRedis(config.REDIS_URL, log, { commandTimeoutMs, silenceMs })
+  const store: LimitStore = redis ? { kind: 'redis', redis } : { kind: 'postgres', sql }
   const create = (name: string, quota: number, windowSeconds: number) =>
-    createWindowCounter({ name, quota, windowSeconds, redis, keyPrefix: config.REDIS_KEY_PREFIX })
+    createWindowCounter({ name, quota, windowSeconds, store, keyPrefix: config.REDIS_KEY_PREFIX })
   const ofFailures = (name: string) => create(name, config.LIMIT_FAILURES, config.LIMIT_FAILURES_SECONDS)
+  const ofMails = (name: string, quota: number) => create(name, quota, mailSeconds)
   return {
     /** Failed logins of one address at one account. */
     login: create('login', config.LIMIT_CREDENTIALS_TRIES, config.LIMIT_CREDENTIALS_SECONDS),
@@ -42,6 +49,14 @@ export function createLimits(config: LimitConfig, log: Log) {
       links: ofFailures('links'),
       refresh: ofFailures('refresh'),
       exchange: ofFailures('exchange'),
+    },
+    /** Requests of one client with its own token. */
+    service: create('service', config.LIMIT_SERVICE_REQUESTS, config.LIMIT_SERVICE_SECONDS),
+    /** Mails that anybody can cause, by who asked, by who gets them and by where they go. */
+    mails: {
+      sender: ofMails('mail_sender', config.LIMIT_SENDER_MAILS),
+      recipient: ofMails('mail_recipient', config.LIMIT_RECIPIENT_MAILS),
+      domain: ofMails('mail_domain', config.LIMIT_DOMAIN_MAILS),
     },
     /** Where the limits are counted; undefined without Redis. */
     health: redis && createLimitsHealth(redis, config.REDIS_KEY_PREFIX),

@@ -26,7 +26,7 @@ async function startLimit(quota = 4) {
       name: 'login',
       quota,
       windowSeconds: 900,
-      redis: await connect(),
+      store: { kind: 'redis', redis: await connect() },
       keyPrefix: 'test:',
     })
   return { server, limit: await create(), other: await create() }
@@ -58,7 +58,7 @@ test('the window ends, and the count begins anew', async () => {
     name: 'login',
     quota: 1,
     windowSeconds: 1,
-    redis: undefined,
+    store: undefined,
     keyPrefix: '',
   })
   expect(await failUntilOver(limit)).toBe(1)
@@ -87,7 +87,13 @@ test('a cluster whose master is paused: half as many, no wait of seconds, shared
     const redis = connectRedis(cluster.url, log, { commandTimeoutMs: 50, silenceMs: 1500 })
     closers.push(() => redis.disconnect())
     await once(redis, 'ready')
-    return createWindowCounter({ name: 'login', quota: 4, windowSeconds: 900, redis, keyPrefix: 'test:' })
+    return createWindowCounter({
+      name: 'login',
+      quota: 4,
+      windowSeconds: 900,
+      store: { kind: 'redis', redis },
+      keyPrefix: 'test:',
+    })
   }
   const [limit, other] = await Promise.all([createLimit(), createLimit()])
   const [first] = cluster.nodes

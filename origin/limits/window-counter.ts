@@ -1,6 +1,6 @@
-import { RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible'
+import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
 import type { OverLimit } from '../../shared/http/over-limit.ts'
-import type { RedisClient } from '../../shared/node/redis.ts'
+import { createSharedLimiter, type LimitStore } from './limit-store.ts'
 
 interface WindowCounterOptions {
   /** The name in `violated-policies` and `RateLimit`. */
@@ -8,34 +8,35 @@ interface WindowCounterOptions {
   /** Requests or failures of one key in one window. */
   quota: number
   windowSeconds: number
-  /**
-   * The store that all origins share; without it this process counts alone. Its commands must fail
-   * fast for the local fallback to work.
-   */
-  redis: RedisClient | undefined
+  /** The store that all origins share; without it this process counts alone. */
+  store: LimitStore | undefined
   keyPrefix: string
+}
+
+/** A counted request, and the RateLimit headers of its response. */
+export interface CountedRequest {
+  overLimit: OverLimit | undefined
+  headers: Record<string, string>
 }
 
 export type WindowCounter = ReturnType<typeof createWindowCounter>
 
 /**
- * Counts requests or failures by key in fixed windows. While Redis is down or read-only, each
+ * Counts requests or failures by key in fixed windows. While the store is down or read-only, each
  * origin allows half the quota.
  */
-export function createWindowCounter({ name, quota, windowSeconds, redis, keyPrefix }: WindowCounterOptions) {
+export function createWindowCounter({ name, quota, windowSeconds, store, keyPrefix }: WindowCounterOptions) {
   const local = new RateLimiterMemory({
     keyPrefix: name,
-    points: redis ? Math.max(1, Math.ceil(quota / 2)) : quota,
+    points: store ? Math.max(1, Math.ceil(quota / 2)) : quota,
     duration: windowSeconds,
   })
   const shared =
-    redis &&
-    new RateLimiterRedis({
-      storeClient: redis,
+    store &&
+    createSharedLimiter(store, {
       keyPrefix: `${keyPrefix}origin:${name}`,
       points: quota,
       duration: windowSeconds,
-      rejectIfRedisNotReady: true,
       insuranceLimiter: local,
     })
 
@@ -43,20 +44,24 @@ export function createWindowCounter({ name, quota, windowSeconds, redis, keyPref
   const isUsedUp = (state: RateLimiterRes | null): state is RateLimiterRes =>
     state !== null && !(state.msBeforeNext <= 0) && !(state.remainingPoints > 0)
 
-  function exceeded({ msBeforeNext }: RateLimiterRes, ofQuota: number): OverLimit {
-    const retryAfterSeconds = Math.ceil(msBeforeNext / 1000) || windowSeconds
+  const secondsLeft = ({ msBeforeNext }: RateLimiterRes) => Math.ceil(msBeforeNext / 1000) || windowSeconds
+
+  const rateLimitHeaders = (ofQuota: number, remaining: number, seconds: number) => ({
+    'ratelimit-policy': `"${name}";q=${ofQuota};w=${windowSeconds}`,
+    ratelimit: `"${name}";r=${remaining};t=${seconds}`,
+  })
+
+  function exceeded(state: RateLimiterRes, ofQuota: number): OverLimit & { headers: Record<string, string> } {
+    const retryAfterSeconds = secondsLeft(state)
     return {
       policies: [name],
       retryAfterSeconds,
-      headers: {
-        'ratelimit-policy': `"${name}";q=${ofQuota};w=${windowSeconds}`,
-        ratelimit: `"${name}";r=0;t=${retryAfterSeconds}`,
-      },
+      headers: rateLimitHeaders(ofQuota, 0, retryAfterSeconds),
     }
   }
 
-  /** Counts that Redis missed are in memory only, and still apply when Redis is back. */
-  async function overLocally(key: string): Promise<OverLimit | undefined> {
+  /** Counts that the store missed are in memory only, and still apply when it is back. */
+  async function overLocally(key: string) {
     const state = await local.get(key)
     return isUsedUp(state) ? exceeded(state, local.points) : undefined
   }
@@ -72,20 +77,35 @@ export function createWindowCounter({ name, quota, windowSeconds, redis, keyPref
     }
   }
 
+  /** The headers of a request within the quota: those of the store, or of this process alone. */
+  async function headersWithin(key: string, state: RateLimiterRes): Promise<Record<string, string>> {
+    const here = await local.get(key)
+    if (!here) return rateLimitHeaders(quota, state.remainingPoints, secondsLeft(state))
+    const remaining = Math.min(here.remainingPoints, state.remainingPoints)
+    return rateLimitHeaders(local.points, remaining, secondsLeft(here))
+  }
+
+  /** As `consume`, with the headers of the response. */
+  async function countRequest(key: string): Promise<CountedRequest> {
+    const exceededLocally = await overLocally(key)
+    if (exceededLocally) return { overLimit: exceededLocally, headers: exceededLocally.headers }
+    const { state, isWithin } = await countOne(key)
+    if (isWithin) return { overLimit: undefined, headers: await headersWithin(key, state) }
+    const overLimit = (await overLocally(key)) ?? exceeded(state, quota)
+    return { overLimit, headers: overLimit.headers }
+  }
+
   return {
+    name,
+    countRequest,
+
     /**
      * For limits of requests. One write decides, so that concurrent requests do not exceed the
      * quota.
      *
      * @returns undefined where the request is within the quota
      */
-    async consume(key: string): Promise<OverLimit | undefined> {
-      const exceededLocally = await overLocally(key)
-      if (exceededLocally) return exceededLocally
-      const { state, isWithin } = await countOne(key)
-      if (isWithin) return undefined
-      return (await overLocally(key)) ?? exceeded(state, quota)
-    },
+    consume: async (key: string): Promise<OverLimit | undefined> => (await countRequest(key)).overLimit,
 
     /**
      * For limits of failures. The race we accept: a key is read before an attempt and counted after

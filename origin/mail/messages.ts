@@ -1,5 +1,13 @@
+/**
+ * The mails that anybody can cause without a password: they have a budget. A notice of a change or
+ * of a lockout has none, because an attacker could use it up to hide what happened.
+ */
+export type BudgetedKind = 'verify_address' | 'address_taken' | 'reset_password'
+
 /** A mail without its recipient, in plain text. */
 export interface Message {
+  /** Where the mail has a budget. */
+  kind?: BudgetedKind
   subject: string
   text: string
   /** From then on the mail is not sent. */
@@ -34,6 +42,7 @@ export function createMessages({ frontendUrl, product }: MessagesOptions) {
 
   return {
     verifyAddress: ({ token, expiresAt }: Link): Message => ({
+      kind: 'verify_address',
       expiresAt,
       subject: `Confirm your address for ${product}`,
       text: paragraphs(
@@ -48,6 +57,7 @@ export function createMessages({ frontendUrl, product }: MessagesOptions) {
      * Notifies the owner of a taken address, as the response to the registration reveals nothing.
      */
     addressTaken: (): Message => ({
+      kind: 'address_taken',
       subject: `You have an account at ${product} already`,
       text: paragraphs(
         `Somebody tried to register at ${product} with this address, which has an account already. Nothing was changed.`,
@@ -57,6 +67,7 @@ export function createMessages({ frontendUrl, product }: MessagesOptions) {
     }),
 
     resetPassword: ({ token, expiresAt }: Link): Message => ({
+      kind: 'reset_password',
       expiresAt,
       subject: `Choose a new password for ${product}`,
       text: paragraphs(

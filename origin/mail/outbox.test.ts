@@ -16,6 +16,9 @@ const to = 'ada.lovelace@example.com'
 
 const { log, lines } = createCapturedLog('origin')
 
+/** A budget without limits. */
+const budget = { spend: async () => undefined }
+
 let database: TestDatabase
 let sql: Sql
 let encryption: Encryption
@@ -35,7 +38,7 @@ let outbox: Outbox
 beforeEach(async () => {
   server = await startMailServer()
   mailer = createMailer({ smtpUrl: server.url, from: 'no-reply@gatehouse.example', log })
-  outbox = createOutbox({ sql, encryption, mailer, log })
+  outbox = createOutbox({ sql, encryption, mailer, budget, log })
 })
 afterEach(async () => {
   mailer.close()
@@ -201,6 +204,7 @@ describe('a mail whose link has expired', () => {
       sql,
       encryption,
       mailer,
+      budget,
       log,
       onAttempt: (outcome) => outcomes.push(outcome),
     }).deliverDue()
@@ -263,11 +267,15 @@ describe('a mail that the server rejects for good', () => {
 describe('several relays', () => {
   test('at once deliver each mail once', async () => {
     const pools = Array.from({ length: 4 }, connect)
-    const relays = pools.map((pool) => createOutbox({ sql: pool, encryption, mailer, log }))
+    const relays = pools.map((pool) => createOutbox({ sql: pool, encryption, mailer, budget, log }))
     for (let round = 0; round < 5; round++) {
       await sql.begin(async (transaction) => {
         for (let index = 0; index < 20; index++)
-          await outbox.enqueue(transaction, { to: `ada.lovelace-${index}@example.com`, message })
+          await outbox.enqueue(transaction, {
+            to: `ada.lovelace-${index}@example.com`,
+            message,
+            requestedBy: null,
+          })
       })
       await Promise.all(relays.map((relay) => relay.deliverDue()))
       const recipients = server.mails.splice(0).flatMap((mail) => mail.recipients)
@@ -298,6 +306,7 @@ describe('several relays', () => {
     const dying = createOutbox({
       sql,
       encryption,
+      budget,
       log,
       mailer: {
         async send() {
@@ -336,7 +345,7 @@ describe('several relays', () => {
   test('whose claim has passed to another relay do not change that claim when they fail', async () => {
     await enqueue()
     const { promise: failed, reject: fail } = Promise.withResolvers<void>()
-    const late = createOutbox({ sql, encryption, log, mailer: createFailing(failed) }).deliverDue()
+    const late = createOutbox({ sql, encryption, budget, log, mailer: createFailing(failed) }).deliverDue()
     await expect.poll(rows, { interval: 5 }).toMatchObject([{ attempts: 1 }])
     await sql`update mail_outbox set attempts = 2, next_attempt_at = now() + interval '100 seconds'`
     fail(undefined)

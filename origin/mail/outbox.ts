@@ -2,9 +2,18 @@ import { createHash } from 'node:crypto'
 import type { Log } from '../../shared/lib/log.ts'
 import type { Queryable, Sql } from '../db/types.ts'
 import type { Encryption } from '../keys/encryption.ts'
+import { domainOf, type MailBudget } from './budget.ts'
 import { MailError, type Mailer, mailsAtOnce } from './mailer.ts'
 import type { Message } from './messages.ts'
-import { type ClaimedMail, claimDueMails, deleteMail, insertMail, parkMail, postponeMail } from './queries.ts'
+import {
+  type ClaimedMail,
+  claimDueMails,
+  deleteMail,
+  dropMail,
+  insertMail,
+  parkMail,
+  postponeMail,
+} from './queries.ts'
 import { evaluateFailure } from './rules.ts'
 
 /**
@@ -14,12 +23,21 @@ import { evaluateFailure } from './rules.ts'
 const leaseSeconds = 120
 
 /** How an attempt to deliver a mail ended. */
-export type DeliveryKind = 'delivered' | 'postponed' | 'given_up' | 'expired'
+export type DeliveryKind = 'delivered' | 'postponed' | 'given_up' | 'expired' | 'over_budget'
+
+/** The cause of a mail that has a budget. */
+export interface MailCause {
+  /** The network address of the request. */
+  requestedBy?: string | null
+  /** SHA-256 of the token in its link. */
+  tokenHash?: Uint8Array
+}
 
 interface OutboxOptions {
   sql: Sql
   encryption: Encryption
   mailer: Pick<Mailer, 'send'>
+  budget: MailBudget
   log: Log
   onAttempt?: (kind: DeliveryKind) => void
 }
@@ -33,7 +51,7 @@ export type Outbox = ReturnType<typeof createOutbox>
  * between delivery and the deletion of the row causes a duplicate. The copy has the same Message-ID
  * and the same link, which works once; the other order would lose mails.
  */
-export function createOutbox({ sql, encryption, mailer, log, onAttempt = () => {} }: OutboxOptions) {
+export function createOutbox({ sql, encryption, mailer, budget, log, onAttempt = () => {} }: OutboxOptions) {
   function decryptBody(recipient: string, encryptedBody: Uint8Array): string {
     try {
       return encryption.decrypt(bodyName(recipient), encryptedBody)
@@ -56,6 +74,15 @@ export function createOutbox({ sql, encryption, mailer, log, onAttempt = () => {
       onAttempt('expired')
       const fields = { mail_id: id, recipient_domain: domainOf(recipient), attempts }
       log.warn({ ...fields, age_seconds: Math.round(ageSeconds) }, 'mail dropped: its link has expired')
+      return true
+    }
+    // Counted once, at its first attempt. A crash between the claim and the count is a mail more.
+    const refusedBy = attempts === 1 ? await budget.spend(mail) : undefined
+    if (refusedBy !== undefined) {
+      await dropMail(sql, mail)
+      onAttempt('over_budget')
+      const fields = { mail_id: id, recipient_domain: domainOf(recipient), kind: mail.kind, limit: refusedBy }
+      log.warn(fields, 'mail dropped: over its budget')
       return true
     }
     try {
@@ -103,11 +130,17 @@ export function createOutbox({ sql, encryption, mailer, log, onAttempt = () => {
      * Inserts the mail in the caller's transaction, so that it commits with its cause. Nudge the
      * relay after the commit.
      */
-    async enqueue(transaction: Queryable, { to, message }: { to: string; message: Message }): Promise<void> {
+    async enqueue(
+      transaction: Queryable,
+      { to, message, requestedBy = null, tokenHash }: { to: string; message: Message } & MailCause,
+    ): Promise<void> {
       await insertMail(transaction, {
         recipient: to,
+        kind: message.kind ?? null,
+        requestedBy,
         subject: message.subject,
         encryptedBody: encryption.encrypt(bodyName(to), message.text),
+        tokenHash: tokenHash ?? null,
         expiresAt: message.expiresAt ?? null,
       })
     },
@@ -136,5 +169,3 @@ export function createOutbox({ sql, encryption, mailer, log, onAttempt = () => {
  * redirect a reset link.
  */
 const bodyName = (recipient: string) => `mail_outbox:${recipient}`
-
-const domainOf = (recipient: string) => recipient.slice(recipient.lastIndexOf('@') + 1)

@@ -2,19 +2,26 @@ import type { Queryable } from '../db/types.ts'
 
 interface NewMail {
   recipient: string
+  /** null where the mail has no budget. */
+  kind: string | null
+  /** The network address of the request that caused it. */
+  requestedBy: string | null
   subject: string
   encryptedBody: Uint8Array
+  /** Of the link that it carries. */
+  tokenHash: Uint8Array | null
   /** From then on the mail is not sent. */
   expiresAt: Date | null
 }
 
 export async function insertMail(sql: Queryable, mail: NewMail): Promise<void> {
   await sql`
-    insert into mail_outbox (recipient, subject, sealed_body, expires_at)
-    values (${mail.recipient}, ${mail.subject}, ${mail.encryptedBody}, ${mail.expiresAt})`
+    insert into mail_outbox (recipient, kind, requested_by, subject, sealed_body, token_hash, expires_at)
+    values (${mail.recipient}, ${mail.kind}, ${mail.requestedBy}, ${mail.subject}, ${mail.encryptedBody},
+      ${mail.tokenHash}, ${mail.expiresAt})`
 }
 
-export interface ClaimedMail extends Omit<NewMail, 'expiresAt'> {
+export interface ClaimedMail extends Omit<NewMail, 'tokenHash' | 'expiresAt'> {
   id: string
   /** The mail expired: its row is deleted, and it must not be sent. */
   expired: boolean
@@ -33,7 +40,8 @@ export async function claimDueMails(
   { limit, leaseSeconds }: { limit: number; leaseSeconds: number },
 ): Promise<ClaimedMail[]> {
   const claimed = sql`
-    mail_outbox.id, recipient, subject, sealed_body as "encryptedBody", attempts, due.expired,
+    mail_outbox.id, recipient, kind, host(requested_by) as "requestedBy", subject,
+    sealed_body as "encryptedBody", attempts, due.expired,
     extract(epoch from now() - created_at)::float8 as "ageSeconds"`
   return sql<ClaimedMail[]>`
     with due as materialized (
@@ -61,6 +69,23 @@ export async function claimDueMails(
 /** Deletes a delivered mail under any claim: it must not be sent again. */
 export async function deleteMail(sql: Queryable, id: string): Promise<void> {
   await sql`delete from mail_outbox where id = ${id}`
+}
+
+/**
+ * Deletes a mail that is not sent, with the link that it carries: an unsent link would count among
+ * the live ones of its account. Changes nothing where another relay has claimed the mail since.
+ */
+export async function dropMail(
+  sql: Queryable,
+  { id, attempts }: Pick<ClaimedMail, 'id' | 'attempts'>,
+): Promise<void> {
+  await sql`
+    with dropped as (
+      delete from mail_outbox where id = ${id} and attempts = ${attempts}
+      returning token_hash
+    )
+    delete from tokens using dropped
+    where tokens.token_hash = dropped.token_hash and tokens.spent_at is null`
 }
 
 interface FailedAttempt {

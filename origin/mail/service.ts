@@ -1,6 +1,6 @@
 import type { Queryable } from '../db/types.ts'
 import type { Message, Messages } from './messages.ts'
-import type { Outbox } from './outbox.ts'
+import type { MailCause, Outbox } from './outbox.ts'
 import type { Relay } from './relay.ts'
 
 /**
@@ -8,14 +8,14 @@ import type { Relay } from './relay.ts'
  */
 export interface Mail {
   messages: Messages
-  enqueue: (transaction: Queryable, to: string, message: Message) => Promise<void>
+  enqueue: (transaction: Queryable, to: string, message: Message, cause?: MailCause) => Promise<void>
   wake: () => void
 }
 
 export function createMail(messages: Messages, outbox: Outbox, relay: Pick<Relay, 'wake'>): Mail {
   return {
     messages,
-    enqueue: (transaction, to, message) => outbox.enqueue(transaction, { to, message }),
+    enqueue: (transaction, to, message, cause) => outbox.enqueue(transaction, { to, message, ...cause }),
     wake: relay.wake,
   }
 }

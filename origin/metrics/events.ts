@@ -98,6 +98,11 @@ export function createEventMetrics(registry: Registry) {
     'Tries to hand a mail to the mail server, by how they ended.',
     'outcome',
   )
+  const limited = counter(
+    'limited_total',
+    'Requests and mails that a limit of the origin refused, by limit.',
+    'limit',
+  )
   const published = counter('revocations_published_total', 'Revocations published to the stream.')
   const publishLag = histogram(
     'revocation_publish_lag_seconds',
@@ -136,6 +141,7 @@ export function createEventMetrics(registry: Registry) {
       queries.inc({ statement, outcome: failed ? 'failed' : 'succeeded' })
       querySeconds.observe(seconds)
     },
+    limitExceeded: (limit: string) => limited.inc({ limit }),
     mailAttempted: (outcome: DeliveryKind) => mails.inc({ outcome }),
     /** @param lags seconds from the cause of each revocation to its entry in the stream */
     revocationsPublished(lags: readonly number[]) {

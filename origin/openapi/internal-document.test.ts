@@ -32,13 +32,16 @@ describe('the description of the internal API', () => {
     expect(statuses(gatewayReports.endpoints.readPlanCatalogue)).not.toContain('403')
   })
 
-  test('has no header of limits, which count at gateways alone', () => {
-    expect(Object.keys(description.components?.headers ?? {})).toEqual([
-      'Retry-After',
-      'WWW-Authenticate',
-      'X-Request-Id',
-    ])
-    expect(JSON.stringify(description)).not.toContain('headers/RateLimit')
+  test('has the limit of services, with its headers, and none for gateways', () => {
+    const headers = (endpoint: Endpoint, status: string) =>
+      JSON.stringify(operation(endpoint)?.responses?.[status] ?? {})
+    expect(headers(services.endpoints.readAccount, '200')).toContain('headers/RateLimit')
+    expect(headers(services.endpoints.readAccount, '429')).toContain('responses/rate_limited')
+    expect(JSON.stringify(description.components?.responses?.rate_limited)).toContain('headers/RateLimit')
+    for (const endpoint of Object.values<Endpoint>(gatewayReports.endpoints)) {
+      expect(Object.keys(operation(endpoint)?.responses ?? {})).not.toContain('429')
+      expect(JSON.stringify(operation(endpoint))).not.toContain('headers/RateLimit')
+    }
   })
 })
 

@@ -15,15 +15,23 @@ interface Caller {
   securityScheme: keyof typeof securitySchemes
   /** Codes for other callers. */
   codes: readonly ErrorCode[]
+  /** Whether a limit counts its requests. */
+  isLimited: boolean
 }
 
 const callers: readonly Caller[] = [
   {
     group: services,
     securityScheme: 'serviceToken',
-    codes: ['token_missing', 'invalid_token', 'scope_required'],
+    codes: ['token_missing', 'invalid_token', 'scope_required', 'rate_limited'],
+    isLimited: true,
   },
-  { group: gatewayReports, securityScheme: 'gatewayAssertion', codes: ['untrusted_caller'] },
+  {
+    group: gatewayReports,
+    securityScheme: 'gatewayAssertion',
+    codes: ['untrusted_caller'],
+    isLimited: false,
+  },
 ]
 
 const securitySchemes = {
@@ -46,8 +54,17 @@ Every error is problem+json (RFC 9457) with a stable \`code\`, and every respons
 
 const common: readonly HeaderName[] = ['X-Request-Id']
 
-/** Additional headers of errors. */
-const { 'Retry-After': retryAfter, 'WWW-Authenticate': challenge, 'X-Request-Id': requestId } = headers
+/** Beside them, of requests that a limit counts. */
+const ofLimited: readonly HeaderName[] = ['RateLimit', 'RateLimit-Policy']
+
+/** Headers that responses of the origin have. */
+const {
+  RateLimit: rateLimit,
+  'RateLimit-Policy': rateLimitPolicy,
+  'Retry-After': retryAfter,
+  'WWW-Authenticate': challenge,
+  'X-Request-Id': requestId,
+} = headers
 
 /** Codes that any request may get. */
 const always: readonly ErrorCode[] = [
@@ -76,7 +93,8 @@ export function describeInternalApi({
   const { shared, refer } = createSharedResponses()
   const paths: ZodOpenApiPathsObject = {}
 
-  for (const { group, securityScheme, codes } of callers) {
+  for (const { group, securityScheme, codes, isLimited } of callers) {
+    const ofGroup = isLimited ? [...common, ...ofLimited] : common
     for (const [operationId, endpoint] of Object.entries(group.endpoints)) {
       const { method, path, summary, description, responses, scope } = endpoint
       const operation: ZodOpenApiOperationObject = {
@@ -86,11 +104,11 @@ export function describeInternalApi({
         ...(description !== undefined && { description }),
         ...describeRequest(endpoint),
         responses: {
-          ...describeSuccesses(responses, common),
+          ...describeSuccesses(responses, ofGroup),
           ...refer(
             describeProblems(
               [...always, ...codes, ...codesOfPath(path), ...codesOfEndpoint(endpoint)],
-              common,
+              ofGroup,
             ),
           ),
         },
@@ -113,7 +131,13 @@ export function describeInternalApi({
       tags: callers.map(({ group: { name, description } }) => ({ name, description })),
       paths,
       components: {
-        headers: { 'Retry-After': retryAfter, 'WWW-Authenticate': challenge, 'X-Request-Id': requestId },
+        headers: {
+          RateLimit: rateLimit,
+          'RateLimit-Policy': rateLimitPolicy,
+          'Retry-After': retryAfter,
+          'WWW-Authenticate': challenge,
+          'X-Request-Id': requestId,
+        },
         responses: shared,
         securitySchemes,
       },

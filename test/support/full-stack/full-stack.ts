@@ -200,6 +200,8 @@ export async function createFullStack({
     heard: gateway.syncRevocations,
     /** Resolves when the origin has heard which requests were refused up to now. */
     reportsFlushed: gateway.flushReports,
+    /** Resolves when the origin has stored what its own limits refused up to now. */
+    rejectionsFlushed: origin.flushRejections,
     revocationState: gateway.revocationState,
     requireKnownNames: gateway.requireKnownNames,
     gatewayMetrics: gateway.metrics,

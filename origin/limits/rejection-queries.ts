@@ -1,7 +1,7 @@
 import type { RateLimitReport } from '../../shared/contract.ts'
 import type { Queryable } from '../db/types.ts'
 
-/** Inserts a gateway's batch in one statement. */
+/** Inserts a batch of a gateway or an origin in one statement. */
 export async function insertRateLimitReport(
   sql: Queryable,
   rejections: RateLimitReport['refusals'],
