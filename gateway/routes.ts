@@ -71,6 +71,7 @@ const managesSubscriptions = {
 
 const readsUsers = { permissions: { all: ['users.read'] } } satisfies Partial<PolicyRow>
 const managesRoles = { permissions: { all: ['roles.manage'] } } satisfies Partial<PolicyRow>
+const managesSystem = { permissions: { all: ['system.manage'] } } satisfies Partial<PolicyRow>
 const managesUsers = { permissions: { all: ['users.manage'] } } satisfies Partial<PolicyRow>
 
 /**
@@ -145,8 +146,16 @@ const policyTable: Record<PublicEndpointKey, Omit<PolicyRow, 'method' | 'path'>>
   'GET /admin/login-attempts': { ...accountRow, ...readsAudit },
   'GET /admin/rate-limit-logs': { ...accountRow, ...readsAudit },
   'GET /admin/usage-days': { ...accountRow, ...readsUsers },
-  'GET /admin/upkeep-runs': { ...accountRow, permissions: { all: ['system.manage'] } },
-  'POST /admin/upkeep/{job}/runs': { ...accountRow, permissions: { all: ['system.manage'] } },
+  'GET /admin/upkeep-runs': { ...accountRow, ...managesSystem },
+  'POST /admin/upkeep/{job}/runs': { ...accountRow, ...managesSystem },
+  'GET /admin/clients': { ...accountRow, ...managesSystem },
+  'GET /admin/clients/{id}': { ...accountRow, ...managesSystem },
+  'POST /admin/clients': { ...accountRow, ...managesSystem },
+  'PUT /admin/clients/{id}/scopes': { ...accountRow, ...managesSystem },
+  'POST /admin/clients/{id}/secret': { ...accountRow, ...managesSystem },
+  'DELETE /admin/clients/{id}/secret/previous': { ...accountRow, ...managesSystem },
+  'POST /admin/clients/{id}/disable': { ...accountRow, ...managesSystem },
+  'DELETE /admin/clients/{id}': { ...accountRow, ...managesSystem },
   'PUT /admin/users/{id}/subscription': { ...accountRow, ...managesSubscriptions },
   'GET /admin/subscriptions': { ...accountRow, ...managesSubscriptions },
   'GET /admin/features': { ...accountRow, ...managesSubscriptions },

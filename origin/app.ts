@@ -25,6 +25,7 @@ import { authenticateGateway, type OriginEnv, requireGateway } from './http/requ
 import { createInternalApp } from './internal/app.ts'
 import { createAssertionKeyRoutes } from './keys/assertion-key-routes.ts'
 import { createLegacyRoutes } from './legacy/routes.ts'
+import { createClientAdminRoutes } from './oauth/clients/admin-routes.ts'
 import { createOAuthRoutes } from './oauth/routes.ts'
 import { createPasswordRoutes } from './passwords/routes.ts'
 import { createPlanAdminRoutes } from './plans/admin-routes.ts'
@@ -53,6 +54,7 @@ interface OriginOptions {
   apiKeys: Parameters<typeof createApiKeyRoutes>[0]
   roles: Parameters<typeof createRoleRoutes>[0]
   upkeep: Parameters<typeof createUpkeepRoutes>[0]
+  clients: Parameters<typeof createClientAdminRoutes>[0]
   audit: Parameters<typeof createAuditRoutes>[0]
   usage: Parameters<typeof createUsageRoutes>[0]
   plans: Parameters<typeof createPlanAdminRoutes>[0]
@@ -136,6 +138,7 @@ export function createApp(options: OriginOptions) {
   app.use(requireGateway)
   app.use(capBody(bodyBytes))
   app.use('/auth/*', noStore)
+  app.use('/admin/clients/*', noStore)
   app.route('/', createAuthRoutes(options.auth))
   app.route('/', createSessionRoutes(options.sessions))
   app.route('/', createLegacyRoutes(options.legacy))
@@ -150,6 +153,7 @@ export function createApp(options: OriginOptions) {
   app.route('/', createUserRoutes(options.users))
   app.route('/', createRoleRoutes(options.roles))
   app.route('/', createUpkeepRoutes(options.upkeep))
+  app.route('/', createClientAdminRoutes(options.clients))
   app.route('/', createAuditRoutes(options.audit))
   app.route('/', createUsageRoutes(options.usage))
   app.route('/', createPlanAdminRoutes(options.plans))

@@ -1,4 +1,5 @@
 import { createMiddleware } from 'hono/factory'
+import type { Scope } from '../shared/contract/oauth/scopes.ts'
 import { addressKey } from '../shared/http/address-key.ts'
 import { canonicalAddress } from '../shared/http/canonical-address.ts'
 import { Problem } from '../shared/http/errors.ts'
@@ -10,7 +11,6 @@ import { type OriginEnv, type RequestContext, userAgentOf } from './http/request
 import type { CountServiceRequest } from './limits/limit-services.ts'
 import type { RecordRejection } from './limits/rejection-log.ts'
 import type { WindowCounter } from './limits/window-counter.ts'
-import type { Scope } from './oauth/clients/scopes.ts'
 import { authenticateService } from './oauth/tokens/require-service.ts'
 import type { VerifyServiceToken } from './oauth/tokens/service-token.ts'
 

@@ -429,6 +429,7 @@ export async function createOrigin(
     roles: { sql, roles: createRoleService({ sql }), requireStepUp },
     audit: { sql },
     usage: { sql },
+    clients: { sql },
     upkeep: { upkeep: createUpkeepService({ sql, jobs, runner }) },
     plans: { sql, plans: createPlanService({ sql }) },
     subscriptions: {

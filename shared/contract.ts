@@ -4,7 +4,8 @@ import { planAdministration } from './contract/catalogue/plan-administration.ts'
 import { roles } from './contract/catalogue/roles.ts'
 import { factors } from './contract/factors.ts'
 import type { ListResponse } from './contract/lists.ts'
-import { oauth } from './contract/oauth.ts'
+import { clients } from './contract/oauth/clients.ts'
+import { oauth } from './contract/oauth/oauth.ts'
 import { ownAccount } from './contract/own-account.ts'
 import type { ContractSettings } from './contract/passwords.ts'
 import { plans } from './contract/plans.ts'
@@ -30,7 +31,9 @@ export * from './contract/internal/services.ts'
 export * from './contract/internal/user-import.ts'
 export * from './contract/lists.ts'
 export type { AccountMetadataResponse, JsonObject } from './contract/metadata.ts'
-export * from './contract/oauth.ts'
+export * from './contract/oauth/clients.ts'
+export * from './contract/oauth/oauth.ts'
+export type { Scope } from './contract/oauth/scopes.ts'
 export * from './contract/own-account.ts'
 export * from './contract/passwords.ts'
 export * from './contract/plans.ts'
@@ -54,6 +57,7 @@ export const createPublicContract = (settings: ContractSettings) =>
     audit,
     usage,
     upkeep,
+    clients,
     oauth,
   ] as const
 

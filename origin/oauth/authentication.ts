@@ -4,14 +4,16 @@ import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql } from '../db/types.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import { isClientId } from './clients/client-id.ts'
-import { secretMatches } from './clients/client-secret.ts'
-import { selectClient } from './clients/queries.ts'
+import { matchSecret } from './clients/client-secret.ts'
+import { selectClient, updateClientLastUsed } from './clients/queries.ts'
 import { type ClientOutcome, evaluateClient } from './clients/rules.ts'
 import type { Credentials } from './credentials.ts'
 import { OAuthError } from './errors.ts'
 
 /** The authenticated client of a request under /oauth. */
-export type OAuthCaller = { kind: 'frontend'; id: string } | { kind: 'service'; id: string; scopes: string[] }
+export type OAuthCaller =
+  | { kind: 'frontend'; id: string }
+  | { kind: 'service'; id: string; scopes: string[]; secret: 'current' | 'previous' }
 
 type FailureReason =
   | Extract<ClientOutcome, { kind: 'rejected' }>['reason']
@@ -67,13 +69,12 @@ export function createClientAuthentication({ sql }: { sql: Sql }) {
       case 'secret': {
         const { clientId, secret, inHeader } = credentials
         const stored = await selectClient(sql, isClientId(clientId) ? clientId : unknownClientId)
-        const outcome = evaluateClient({
-          client: stored,
-          secretMatches: secretMatches(secret, stored?.secretHash),
-        })
+        const outcome = evaluateClient({ client: stored, secret: matchSecret(secret, stored) })
         if (outcome.kind === 'rejected')
           return reject(outcome.reason, { clientId, challenge: inHeader }, context)
-        return { kind: 'service', id: outcome.client.id, scopes: outcome.client.scopes }
+        const { client, secret: used } = outcome
+        await updateClientLastUsed(sql, client.id, used)
+        return { kind: 'service', id: client.id, scopes: client.scopes, secret: used }
       }
     }
   }

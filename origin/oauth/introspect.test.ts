@@ -143,7 +143,8 @@ describe('POST /oauth/introspect returns exactly {"active":false} (RFC 7662, sec
   test('the token of a client that was disabled', async () => {
     const gone = await fullStack.client('gone', 'users.read')
     const token = await fullStack.serviceToken(gone)
-    await disableClient(fullStack.sql, 'gone', { ip: null, userAgent: null, requestId: 'operator-1' })
+    const context = { ip: null, userAgent: null, requestId: 'operator-1' }
+    await disableClient(fullStack.sql, 'gone', { actorId: null, context })
     expect(await introspect(token)).toEqual({ active: false })
   })
 

@@ -1,5 +1,5 @@
+import { scopeNames } from '../../shared/contract/oauth/scopes.ts'
 import { type AuthorizationServerResponse, tokenExchangeGrant } from '../../shared/contract.ts'
-import { scopeNames } from './clients/scopes.ts'
 
 /**
  * The server metadata (RFC 8414). No grant uses an authorization endpoint: users sign in at

@@ -1,4 +1,5 @@
 import { frontendClient } from '../../shared/auth/claims.ts'
+import type { Scope } from '../../shared/contract/oauth/scopes.ts'
 import type { IntrospectionResponse, ServiceTokenResponse, TokenResponse } from '../../shared/contract.ts'
 import { overLimitProblem } from '../../shared/http/over-limit.ts'
 import type { Now } from '../../shared/lib/time.ts'
@@ -11,7 +12,6 @@ import type { SessionService } from '../sessions/service.ts'
 import { createClientAuthentication, type OAuthCaller } from './authentication.ts'
 import { selectClient } from './clients/queries.ts'
 import { narrowScopes } from './clients/rules.ts'
-import type { Scope } from './clients/scopes.ts'
 import { OAuthError } from './errors.ts'
 import { inactive, liveAccessToken, liveRefreshToken } from './tokens/introspection.ts'
 import { selectIsRefreshToken, selectIsTokenLive, selectLiveRefreshToken } from './tokens/queries.ts'
@@ -68,7 +68,9 @@ export function createOAuthService(options: OAuthOptions) {
         throw new OAuthError('invalid_scope', { cause: 'not granted' })
       }
       const granted = outcome.scopes.join(' ')
-      await record('client.token_issued', { client_id: caller.id, scope: granted }, context)
+      // Tells which services have not changed over to their new secret.
+      const secret = caller.secret === 'previous' ? { secret: caller.secret } : {}
+      await record('client.token_issued', { client_id: caller.id, scope: granted, ...secret }, context)
       return {
         access_token: await signServiceToken({ clientId: caller.id, scopes: outcome.scopes }),
         token_type: 'Bearer',

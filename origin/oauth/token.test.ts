@@ -186,12 +186,16 @@ describe('POST /oauth/token, client_credentials', () => {
 describe('401 invalid_client', () => {
   const disabled = async () => {
     const client = await fullStack.client('disabled', 'users.read')
-    await disableClient(fullStack.sql, 'disabled', operator)
+    await disableClient(fullStack.sql, 'disabled', { actorId: null, context: operator })
     return client.secret
   }
   const rotated = async () => {
     const client = await fullStack.client('rotated', 'users.read')
-    await rotateClientSecret(fullStack.sql, 'rotated', operator)
+    await rotateClientSecret(
+      fullStack.sql,
+      { id: 'rotated', overlapSeconds: 0 },
+      { actorId: null, context: operator },
+    )
     return client.secret
   }
   const stored = async () => {

@@ -1,4 +1,5 @@
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi'
+import { scopes } from '../../shared/contract/oauth/scopes.ts'
 import { gatewayReports, services } from '../../shared/contract.ts'
 import type { EndpointGroup, HeaderName } from '../../shared/endpoint/endpoint.ts'
 import type { ErrorCode } from '../../shared/http/errors.ts'
@@ -8,7 +9,6 @@ import { headers } from '../../shared/openapi/headers.ts'
 import { describeRequest } from '../../shared/openapi/request.ts'
 import { createSharedResponses, describeProblems, describeSuccesses } from '../../shared/openapi/responses.ts'
 import { tidySchema } from '../../shared/openapi/tidy-schema.ts'
-import { scopes } from '../oauth/clients/scopes.ts'
 
 interface Caller {
   group: EndpointGroup

@@ -158,6 +158,7 @@ export const errors = {
   name_taken: { status: 409, title: 'There is one of this name already' },
   in_use: { status: 409, title: 'It is in use' },
   tokens_too_large: { status: 409, title: 'Access tokens would be larger than a gateway accepts' },
+  client_disabled: { status: 409, title: 'The client is disabled' },
   upkeep_running: { status: 409, title: 'This job is running already' },
   body_too_large: { status: 413, title: 'The body is too large' },
   target_too_long: { status: 414, title: 'The URL is too long' },

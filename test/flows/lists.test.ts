@@ -27,6 +27,9 @@ beforeAll(async () => {
     insert into usage_days (user_id, day, limit_name, used)
     select id, date '2026-01-01' + n, 'user', n from user_accounts, generate_series(1, 7) as n
     where email = 'ada@example.com'`
+  await fullStack.sql`
+    insert into oauth_clients (id, secret_hash, scopes)
+    select 'service-' || n, sha256('x'), '{users.read}' from generate_series(1, 5) as n`
   for (let runs = 0; runs < 5; runs++)
     await fullStack.sql`insert into upkeep_runs (job, slot) values ('mail_outbox', now() - interval '1 hour' * ${runs})`
   for (let logins = 0; logins < 4; logins++)
@@ -72,6 +75,7 @@ test('there is a list for everything that admins look at', () => {
   expect(lists.sort()).toEqual(
     [
       'audit-logs',
+      'clients',
       'features',
       'login-attempts',
       'permissions',

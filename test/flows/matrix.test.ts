@@ -106,6 +106,14 @@ const allowed: Record<PublicEndpointKey | 'GET /v1/reports', readonly string[]> 
   'GET /admin/rate-limit-logs': admins,
   'GET /admin/upkeep-runs': superadmin,
   'POST /admin/upkeep/{job}/runs': superadmin,
+  'GET /admin/clients': superadmin,
+  'GET /admin/clients/{id}': superadmin,
+  'POST /admin/clients': superadmin,
+  'PUT /admin/clients/{id}/scopes': superadmin,
+  'POST /admin/clients/{id}/secret': superadmin,
+  'DELETE /admin/clients/{id}/secret/previous': superadmin,
+  'POST /admin/clients/{id}/disable': superadmin,
+  'DELETE /admin/clients/{id}': superadmin,
 }
 
 const password = 'correct horse battery'

@@ -175,8 +175,9 @@ describe('responses are as the description has them', () => {
   })
 
   test('of OAuth clients', async () => {
-    const secret =
-      (await createClient(fullStack.sql, { id: 'crm', scopes: ['tokens.introspect'] }, operator)) ?? ''
+    const by = { actorId: null, context: operator }
+    const issued = await createClient(fullStack.sql, { id: 'crm', scopes: ['tokens.introspect'] }, by)
+    const secret = issued?.secret ?? ''
     const headers = { authorization: basic('crm', secret) }
     const form = { grant_type: 'client_credentials' } as const
     const { access_token: token } = await succeed('issueToken', { form, headers })
@@ -237,6 +238,16 @@ describe('responses are as the description has them', () => {
     await succeed('deletePlan', { params: { name: 'team' }, headers })
     await succeed('changeQuota', { params: { plan: 'starter' }, body: { api_quota_per_hour: 5000 }, headers })
     await succeed('startUpkeep', { params: { job: 'expired_tokens' }, headers })
+    const client = { id: 'billing' }
+    await succeed('createClient', { body: { ...client, scopes: ['users.read'] }, headers })
+    await fail(409, 'createClient', { body: { ...client, scopes: ['users.read'] }, headers })
+    await succeed('rotateClientSecret', { params: client, body: { overlap_seconds: 60 }, headers })
+    await succeed('readClient', { params: client, headers })
+    await succeed('endPreviousSecret', { params: client, headers })
+    await succeed('setClientScopes', { params: client, body: { scopes: ['users.import'] }, headers })
+    await succeed('disableClient', { params: client, headers })
+    await fail(409, 'rotateClientSecret', { params: client, body: {}, headers })
+    await succeed('deleteClient', { params: client, headers })
 
     await fullStack.login('user@example.com', password)
     const { items } = await succeed('listSessions', { params, headers })

@@ -9,7 +9,15 @@ describe('a command line', () => {
       id: 'billing',
       scopes: ['users.read'],
     })
-    expect(parseCommand(['rotate', 'billing'])).toEqual({ kind: 'rotate', id: 'billing' })
+    expect(parseCommand(['scopes', 'billing', '--scope', 'users.read'])).toMatchObject({ kind: 'scopes' })
+    expect(parseCommand(['rotate', 'billing'])).toEqual({
+      kind: 'rotate',
+      id: 'billing',
+      overlapSeconds: 86_400,
+    })
+    expect(parseCommand(['rotate', 'billing', '--overlap', '0'])).toMatchObject({ overlapSeconds: 0 })
+    expect(parseCommand(['end-previous', 'billing'])).toEqual({ kind: 'end-previous', id: 'billing' })
+    expect(parseCommand(['delete', 'billing'])).toEqual({ kind: 'delete', id: 'billing' })
     expect(parseCommand(['disable', 'billing'])).toEqual({ kind: 'disable', id: 'billing' })
     expect(parseCommand(['list'])).toEqual({ kind: 'list' })
   })
@@ -31,8 +39,15 @@ describe('a command line', () => {
     [
       'a scope where none belongs',
       ['rotate', 'billing', '--scope', 'users.read'],
-      '--scope belongs to create',
+      '--scope belongs to create and scopes',
     ],
+    [
+      'an overlap where none belongs',
+      ['disable', 'billing', '--overlap', '1'],
+      '--overlap belongs to rotate',
+    ],
+    ['an overlap of a month and an hour', ['rotate', 'billing', '--overlap', '721'], 'from 0 to 720'],
+    ['an overlap with a unit', ['rotate', 'billing', '--overlap', '1h'], 'a whole number of hours'],
     ['a name in capitals', ['create', 'Shipping', '--scope', 'users.read'], 'NAME is 3 to 63'],
     ['a name of two letters', ['create', 'ab', '--scope', 'users.read'], 'NAME is 3 to 63'],
     // The frontend is public: with a row it would have a secret as well.

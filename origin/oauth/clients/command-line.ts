@@ -1,12 +1,21 @@
 import { parseArgs } from 'node:util'
+import { defaultOverlapSeconds, maxOverlapSeconds } from '../../../shared/contract/oauth/clients.ts'
+import { type Scope, scopes } from '../../../shared/contract/oauth/scopes.ts'
 import { UsageError } from '../../../shared/node/cli.ts'
 import { evaluateClientId } from './client-id.ts'
-import { isScope, type Scope, scopes } from './scopes.ts'
+import { isScope } from './scopes.ts'
+
+const defaultOverlapHours = defaultOverlapSeconds / 3600
+const maxOverlapHours = maxOverlapSeconds / 3600
 
 export const usage = `npm run clients -- create NAME --scope SCOPE [--scope SCOPE ...]   make a client, show its secret once
 npm run clients -- list                                            show the clients
-npm run clients -- rotate NAME                                     give it a new secret, the old one is void
+npm run clients -- scopes NAME --scope SCOPE [--scope SCOPE ...]   replace its scopes
+npm run clients -- rotate NAME [--overlap HOURS]                   give it a new secret; the old one works for ${defaultOverlapHours} h
+                                                                   more (0 to ${maxOverlapHours}; 0 if it leaked)
+npm run clients -- end-previous NAME                               void the old secret now
 npm run clients -- disable NAME                                    let it in no more
+npm run clients -- delete NAME                                     forget it
 
 Scopes:
 ${Object.entries(scopes)
@@ -15,8 +24,9 @@ ${Object.entries(scopes)
 `
 
 export type Command =
-  | { kind: 'create'; id: string; scopes: Scope[] }
-  | { kind: 'rotate' | 'disable'; id: string }
+  | { kind: 'create' | 'scopes'; id: string; scopes: Scope[] }
+  | { kind: 'rotate'; id: string; overlapSeconds: number }
+  | { kind: 'end-previous' | 'disable' | 'delete'; id: string }
   | { kind: 'list' }
 
 /** @throws UsageError */
@@ -24,13 +34,18 @@ export function parseCommand(args: string[]): Command {
   const { values, positionals } = parse(args)
   const [kind, id, ...more] = positionals
   if (more.length > 0) throw new UsageError(`too many words: ${more.join(' ')}`)
-  if (kind !== 'create' && values.scope.length > 0)
-    throw new UsageError('--scope belongs to create: to change the scopes of a client, make another')
+  if (kind !== 'create' && kind !== 'scopes' && values.scope.length > 0)
+    throw new UsageError('--scope belongs to create and scopes')
+  if (kind !== 'rotate' && values.overlap !== undefined) throw new UsageError('--overlap belongs to rotate')
   switch (kind) {
     case 'create':
+    case 'scopes':
       return { kind, id: requireName(id), scopes: requireScopes(values.scope) }
     case 'rotate':
+      return { kind, id: requireName(id), overlapSeconds: readOverlap(values.overlap) }
+    case 'end-previous':
     case 'disable':
+    case 'delete':
       return { kind, id: requireName(id) }
     case 'list':
       if (id !== undefined) throw new UsageError('list takes no name')
@@ -45,7 +60,10 @@ function parse(args: string[]) {
     return parseArgs({
       args,
       allowPositionals: true,
-      options: { scope: { type: 'string', multiple: true, default: [] as string[] } },
+      options: {
+        scope: { type: 'string', multiple: true, default: [] as string[] },
+        overlap: { type: 'string' },
+      },
     })
   } catch (cause) {
     throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause })
@@ -69,4 +87,11 @@ function requireScopes(names: string[]): Scope[] {
   const unknown = names.find((name) => !isScope(name))
   if (unknown !== undefined) throw new UsageError(`there is no scope ${unknown}`)
   return [...new Set(names.filter(isScope))]
+}
+
+function readOverlap(hours: string | undefined): number {
+  if (hours === undefined) return defaultOverlapSeconds
+  if (!/^\d{1,4}$/.test(hours) || Number(hours) > maxOverlapHours)
+    throw new UsageError(`--overlap is a whole number of hours from 0 to ${maxOverlapHours}`)
+  return Number(hours) * 3600
 }

@@ -66,24 +66,59 @@ describe('npm run clients', () => {
     expect(await sql`select * from oauth_clients`).toEqual(before)
   })
 
-  test('0: rotate gives a new secret in place of the old', async () => {
-    const { code, out } = await clients('rotate', 'billing')
+  test('0: rotate gives a new secret beside the old one, whose end it says; end-previous voids the old one', async () => {
+    const [before] = await sql`select secret_hash from oauth_clients where id = 'billing'`
+    const { code, out, err } = await clients('rotate', 'billing', '--overlap', '2')
     expect(code).toBe(0)
-    const [row] = await sql`select secret_hash from oauth_clients where id = 'billing'`
+    const [row] = await sql`
+      select secret_hash, previous_secret_hash, previous_secret_ends_at from oauth_clients where id = 'billing'`
     expect(row?.secret_hash).toEqual(hashOf(secretIn(out)))
+    expect(row?.previous_secret_hash).toEqual(before?.secret_hash)
+    expect(err).toContain(`works until ${row?.previous_secret_ends_at.toISOString()}`)
+    expect((await clients('list')).out).toContain('old secret until')
+
+    expect((await clients('end-previous', 'billing')).code).toBe(0)
+    expect((await clients('end-previous', 'billing')).code).toBe(1)
+    const [after] = await sql`select previous_secret_hash from oauth_clients where id = 'billing'`
+    expect(after?.previous_secret_hash).toBeNull()
+  })
+
+  test('0: rotate without an overlap voids the old secret at once', async () => {
+    const { err } = await clients('rotate', 'billing', '--overlap', '0')
+    expect(err).toContain('The old secret is void.')
+    const [row] = await sql`select previous_secret_hash from oauth_clients where id = 'billing'`
+    expect(row?.previous_secret_hash).toBeNull()
+  })
+
+  test('0: scopes replaces them', async () => {
+    expect((await clients('scopes', 'billing', '--scope', 'users.import')).code).toBe(0)
+    expect((await sql`select scopes from oauth_clients`)[0]?.scopes).toEqual(['users.import'])
+    await clients('scopes', 'billing', '--scope', 'users.read', '--scope', 'entitlements.read')
   })
 
   test('0: disable, then list shows it; 1: to disable or rotate it again', async () => {
     expect((await clients('disable', 'billing')).code).toBe(0)
     const { out } = await clients('list')
-    expect(out).toMatch(/^billing {2}disabled \S+ {2}made \S+ {2}users\.read entitlements\.read\n$/)
+    expect(out).toMatch(
+      /^billing {2}disabled \S+ {2}made \S+ {2}never used {2}users\.read entitlements\.read\n$/,
+    )
     expect((await clients('disable', 'billing')).code).toBe(1)
     expect((await clients('rotate', 'billing')).code).toBe(1)
     expect((await sql`select action from audit_logs order by id`).map(({ action }) => action)).toEqual([
       'client.created',
       'client.secret_rotated',
+      'client.previous_secret_ended',
+      'client.secret_rotated',
+      'client.scopes_changed',
+      'client.scopes_changed',
       'client.disabled',
     ])
+  })
+
+  test('0: delete forgets it; 1: to delete it again', async () => {
+    expect((await clients('delete', 'billing')).code).toBe(0)
+    expect((await clients('list')).out).toBe('')
+    expect((await clients('delete', 'billing')).code).toBe(1)
   })
 
   test('64: prints the reason and the usage, and does nothing', async () => {

@@ -1,21 +1,23 @@
+import type { Scope } from '../../../shared/contract/oauth/scopes.ts'
 import type { OAuthClient } from './queries.ts'
-import { isScope, parseScopes, type Scope } from './scopes.ts'
+import { isScope, parseScopes } from './scopes.ts'
 
 export type ClientOutcome =
-  | { kind: 'authenticated'; client: OAuthClient }
+  | { kind: 'authenticated'; client: OAuthClient; secret: 'current' | 'previous' }
   | { kind: 'rejected'; reason: 'unknown_client' | 'wrong_secret' | 'client_disabled' }
 
 interface ClientFacts {
   client: OAuthClient | undefined
-  secretMatches: boolean
+  /** Which secret of the client was presented; undefined for none of them. */
+  secret: 'current' | 'previous' | undefined
 }
 
 /** The reason is for the audit row only: the caller cannot tell the three apart. */
-export function evaluateClient({ client, secretMatches }: ClientFacts): ClientOutcome {
+export function evaluateClient({ client, secret }: ClientFacts): ClientOutcome {
   if (!client) return { kind: 'rejected', reason: 'unknown_client' }
-  if (!secretMatches) return { kind: 'rejected', reason: 'wrong_secret' }
+  if (!secret) return { kind: 'rejected', reason: 'wrong_secret' }
   if (client.disabled) return { kind: 'rejected', reason: 'client_disabled' }
-  return { kind: 'authenticated', client }
+  return { kind: 'authenticated', client, secret }
 }
 
 export type ScopeOutcome =

@@ -1,17 +1,4 @@
-/** All scopes of services. */
-export const scopes = {
-  'entitlements.read': 'Read what accounts may do and have booked',
-  'users.read': 'Read accounts',
-  'users.import': 'Import accounts with their password hashes',
-  'users.metadata': 'Read the metadata of accounts, and set that of the product',
-  'users.sign_in': 'Sign users in on their behalf, and say their address',
-  'subscriptions.write': 'Change subscriptions',
-  'tokens.introspect': 'Ask whether a token is live',
-} as const
-
-export type Scope = keyof typeof scopes
-
-export const scopeNames = Object.keys(scopes) as Scope[]
+import { type Scope, scopes } from '../../../shared/contract/oauth/scopes.ts'
 
 export function isScope(name: string): name is Scope {
   return Object.hasOwn(scopes, name)

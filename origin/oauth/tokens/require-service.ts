@@ -1,8 +1,8 @@
 import { createMiddleware } from 'hono/factory'
 import { bearerToken } from '../../../shared/auth/bearer-token.ts'
+import type { Scope } from '../../../shared/contract/oauth/scopes.ts'
 import { Problem } from '../../../shared/http/errors.ts'
 import { type OriginEnv, userAgentOf } from '../../http/request-context.ts'
-import type { Scope } from '../clients/scopes.ts'
 import type { Service, VerifyServiceToken } from './service-token.ts'
 
 export interface ServiceEnv extends OriginEnv {

@@ -1,8 +1,8 @@
 import type { Context, Hono } from 'hono'
+import type { Scope } from '../../../shared/contract/oauth/scopes.ts'
 import type { Endpoint } from '../../../shared/endpoint/endpoint.ts'
 import type { Awaitable } from '../../../shared/lib/async.ts'
 import { type EndpointCall, type Reply, serve } from '../../http/serve.ts'
-import type { Scope } from '../clients/scopes.ts'
 import { requireScope, type ServiceEnv } from './require-service.ts'
 
 /** As `serve`, for services whose token has the scope that the contract names. */

@@ -3,11 +3,12 @@ import { z } from 'zod'
 import { accessTokenType, clockLeewaySeconds, serviceAudience } from '../../../shared/auth/claims.ts'
 import type { PublicJwk } from '../../../shared/auth/jwk.ts'
 import { TokenError, verifyAccessToken } from '../../../shared/auth/verify-access-token.ts'
+import type { Scope } from '../../../shared/contract/oauth/scopes.ts'
 import { createBoundedMap } from '../../../shared/lib/bounded-map.ts'
 import type { EpochSeconds, Now } from '../../../shared/lib/time.ts'
 import type { KeyRing } from '../../keys/key-ring.ts'
 import { signJwt } from '../../keys/sign-jwt.ts'
-import { isScope, type Scope } from '../clients/scopes.ts'
+import { isScope } from '../clients/scopes.ts'
 import { createKeyFinder } from './token-keys.ts'
 
 /** `iat` and `exp` are `EpochSeconds`. */

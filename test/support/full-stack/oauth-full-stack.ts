@@ -1,7 +1,7 @@
 import { createEncryption } from '../../../origin/keys/encryption.ts'
 import { createKeyRing } from '../../../origin/keys/key-ring.ts'
 import { createClient } from '../../../origin/oauth/clients/clients.ts'
-import type { Scope } from '../../../origin/oauth/clients/scopes.ts'
+import type { Scope } from '../../../shared/contract/oauth/scopes.ts'
 import { requestIdHeader } from '../../../shared/http/headers.ts'
 import { highLimits } from '../high-limits.ts'
 import { createFullStack } from './full-stack.ts'
@@ -50,8 +50,9 @@ export async function createOAuthFullStack(environment: Record<string, string> =
 
     /** Makes a client. */
     async client(id: string, ...scopes: Scope[]) {
-      const secret = await createClient(sql, { id, scopes }, operator)
-      if (secret === undefined) throw new Error(`there is a client ${id} already`)
+      const issued = await createClient(sql, { id, scopes }, { actorId: null, context: operator })
+      if (issued === undefined) throw new Error(`there is a client ${id} already`)
+      const { secret } = issued
       return { id, secret, basic: { authorization: basic(id, secret) } }
     },
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { publicJwkSchema } from '../auth/jwk.ts'
-import { defineEndpointGroup, ok } from '../endpoint/endpoint.ts'
-import { tokenResponse } from './signing-in.ts'
+import { publicJwkSchema } from '../../auth/jwk.ts'
+import { defineEndpointGroup, ok } from '../../endpoint/endpoint.ts'
+import { tokenResponse } from '../signing-in.ts'
 
 /** RFC 8693, section 2.1. */
 export const tokenExchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange'
