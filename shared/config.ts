@@ -275,6 +275,7 @@ export const variables = {
   LOGIN_ATTEMPT_DAYS: count(1, 3650).default(90),
   RATE_LIMIT_LOG_DAYS: count(1, 3650).default(30),
   USAGE_DAYS: count(1, 3650).default(400),
+  UNVERIFIED_ACCOUNT_DAYS: count(0, 3650).default(7),
   SIGNING_KEY_DAYS: count(1, 3650).default(90),
   SERVICE_TOKEN_SECONDS: seconds(60, 3600).default(300),
 
@@ -341,6 +342,7 @@ const ownPrefixes = [
   'AUDIT_LOG_',
   'LOGIN_ATTEMPT_',
   'RATE_LIMIT_LOG_',
+  'UNVERIFIED_ACCOUNT_',
   'MAIL_',
   'PRODUCT_NAM',
   'METRICS_',

@@ -48,6 +48,7 @@ export type AuditAction =
   | 'account.imported'
   | 'account.profile_changed'
   | 'account.metadata_changed'
+  | 'account.unverified_removed'
   | 'client.created'
   | 'client.secret_rotated'
   | 'client.previous_secret_ended'

@@ -109,6 +109,11 @@ export function createEventMetrics(registry: Registry) {
     'From the cause of a revocation to its being in the stream.',
     lagBuckets,
   )
+  const upkeepRows = counter(
+    'upkeep_rows_total',
+    'Rows that the upkeep of this process removed or moved; of unverified_accounts the accounts.',
+    'task',
+  )
   const upkeepRuns = counter(
     'upkeep_runs_total',
     'Upkeep done by this process, by how it ended.',
@@ -148,6 +153,9 @@ export function createEventMetrics(registry: Registry) {
       published.inc(lags.length)
       for (const lag of lags) publishLag.observe(lag)
     },
-    upkeepEnded: (job: JobName, outcome: RunKind) => upkeepRuns.inc({ task: job, outcome }),
+    upkeepEnded(job: JobName, outcome: RunKind, rows: number) {
+      upkeepRuns.inc({ task: job, outcome })
+      upkeepRows.inc({ task: job }, rows)
+    },
   }
 }

@@ -8,6 +8,7 @@ import type { JobName } from '../upkeep/jobs.ts'
  */
 export interface SharedState {
   lockedOutAddresses: number
+  unverifiedAccounts: number
   mails: { waiting: number; givenUp: number; oldestAge: number }
   resetRequests: { waiting: number; oldestAge: number }
   revocations: { unpublished: number; oldestAge: number }
@@ -42,6 +43,7 @@ export async function selectSharedState(sql: Queryable, jobs: readonly JobName[]
     select
       ${countOf('login_counters', sql`window_ends_at > now() and locked_at is not null and device_id = ${unknownDevice}`)}
         as "lockedOutAddresses",
+      ${countOf('user_accounts', sql`email_verified_at is null`)} as "unverifiedAccounts",
       json_build_object(
         'waiting', ${countOf('mail_outbox', due)},
         'givenUp', ${countOf('mail_outbox', sql`next_attempt_at = 'infinity'`)},

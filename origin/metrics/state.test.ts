@@ -8,6 +8,7 @@ import { createStateMetrics } from './state.ts'
 
 const state: SharedState = {
   lockedOutAddresses: 3,
+  unverifiedAccounts: 6,
   mails: { waiting: 2, givenUp: 1, oldestAge: 40 },
   resetRequests: { waiting: 0, oldestAge: 0 },
   revocations: { unpublished: 4, oldestAge: 2 },

@@ -134,6 +134,11 @@ export function createStateMetrics(options: StateOptions): void {
     'Addresses at which unknown devices are locked out, with or without an account; counted to 10,000.',
     ({ lockedOutAddresses }) => lockedOutAddresses,
   )
+  fromShared(
+    'unverified_accounts',
+    'Accounts whose address is not verified; counted to 10,000.',
+    ({ unverifiedAccounts }) => unverifiedAccounts,
+  )
   fromShared('mails_waiting', 'Mails to be handed over; counted to 10,000.', ({ mails }) => mails.waiting)
   fromShared(
     'mails_given_up',

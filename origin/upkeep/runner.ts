@@ -17,7 +17,7 @@ interface RunnerOptions {
   sql: Sql
   log: Log
   /** Called after each run of this process. */
-  onRun?: (job: JobName, kind: RunKind) => void
+  onRun?: (job: JobName, kind: RunKind, rows: number) => void
 }
 
 export type UpkeepRunner = ReturnType<typeof createUpkeepRunner>
@@ -35,7 +35,7 @@ export function createUpkeepRunner({ sql, log, onRun = () => {} }: RunnerOptions
     if (id === undefined) return
     const run = await selectUpkeepRun(sql, id)
     const fields = { job: job.name, run_id: id, rows: run?.rows }
-    onRun(job.name, run?.outcome === 'failed' ? 'failed' : 'succeeded')
+    onRun(job.name, run?.outcome === 'failed' ? 'failed' : 'succeeded', run?.rows ?? 0)
     if (run?.outcome === 'failed') log.error({ ...fields, reason: run.error }, 'upkeep failed')
     else log.info(fields, 'upkeep done')
   }
@@ -45,7 +45,7 @@ export function createUpkeepRunner({ sql, log, onRun = () => {} }: RunnerOptions
     try {
       await runNow(job, slot, runId)
     } catch (error) {
-      onRun(job.name, 'broken_off')
+      onRun(job.name, 'broken_off', 0)
       log.error({ job: job.name, err: error }, 'upkeep broke off')
     }
   }

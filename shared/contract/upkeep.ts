@@ -11,6 +11,7 @@ export const jobNames = [
   'rate_limit_logs',
   'usage_days',
   'mail_outbox',
+  'unverified_accounts',
   'login_attempts',
   'audit_logs',
   'upkeep_runs',

@@ -13,6 +13,7 @@ export const jobs = upkeepJobs({
   LOGIN_ATTEMPT_DAYS: 90,
   RATE_LIMIT_LOG_DAYS: 30,
   USAGE_DAYS: 400,
+  UNVERIFIED_ACCOUNT_DAYS: 7,
 })
 
 export function jobNamed(name: JobName) {
