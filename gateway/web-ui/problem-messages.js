@@ -27,6 +27,7 @@ const messages = {
   in_use: ({ used_by: by = '', count }) => `This is in use: ${(users[by] ?? (() => by))(count ?? 0)}.`,
   tokens_too_large: ({ size, limit, role, plan }) =>
     `Access tokens would have up to ${size} characters, for ${role} on ${plan}; a gateway accepts ${limit}.`,
+  client_disabled: () => 'The client is disabled.',
   not_found: () => 'There is nothing here any more.',
   validation_failed: ({ errors = [] }) =>
     errors.map(({ pointer, detail }) => `${nameOf(pointer)} ${detail}`.trim()).join('; ') ||

@@ -1,3 +1,4 @@
+import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { highLimits } from '../../test/support/high-limits.ts'
@@ -147,7 +148,9 @@ describe('GET /admin/audit-logs', () => {
         id: expect.any(String),
         action: 'role.changed',
         actor_id: boss,
+        actor_email: null,
         user_id: ada,
+        user_email: null,
         session_id: null,
         ip: '203.0.113.7',
         user_agent: 'test',
@@ -161,13 +164,55 @@ describe('GET /admin/audit-logs', () => {
     expect((await list('/admin/audit-logs?action=login.failed')).items).toHaveLength(1)
   })
 
+  test('200: with the addresses of the accounts, and by the address of either in any letter case', async () => {
+    const { tokens } = await fullStack.signUp('zoe@example.com', password)
+    const zoe = decodeJwt(tokens.access_token).sub ?? ''
+    const admin = decodeJwt(adminToken).sub ?? ''
+    await fullStack.sql`truncate audit_logs`
+    await fullStack.sql`
+      insert into audit_logs (action, actor_id, user_id, created_at) values
+        ('account.disabled', ${admin}, ${zoe}, '2026-01-31T12:00:00Z'),
+        ('login.succeeded', ${zoe}, ${zoe}, '2026-01-31T12:00:01Z'),
+        ('profile.read', ${zoe}, null, '2026-01-31T12:00:02Z'),
+        ('login.failed', null, ${ada}, '2026-01-31T12:00:03Z')`
+    const found = await list('/admin/audit-logs?email=ZOE@example.com')
+    expect(
+      found.items.map(({ action, actor_email, user_email }) => [action, actor_email, user_email]),
+    ).toEqual([
+      ['profile.read', 'zoe@example.com', null],
+      ['login.succeeded', 'zoe@example.com', 'zoe@example.com'],
+      ['account.disabled', 'boss@example.com', 'zoe@example.com'],
+    ])
+    const paged = await readThrough('/admin/audit-logs?email=zoe@example.com&limit=1')
+    expect(paged).toEqual(found.items)
+    expect((await list('/admin/audit-logs?email=boss@example.com')).items).toHaveLength(1)
+    expect(
+      (
+        await list(
+          '/admin/audit-logs?email=zoe@example.com&from=2026-01-31T12:00:01Z&to=2026-01-31T12:00:02Z',
+        )
+      ).items,
+    ).toHaveLength(1)
+    expect((await list('/admin/audit-logs?email=nobody@example.com')).items).toEqual([])
+    expect((await list('/admin/audit-logs?action=login.failed')).items).toMatchObject([
+      { user_id: ada, user_email: null },
+    ])
+  })
+
   test('200: a login leaves its row', async () => {
     await fullStack.login('boss@example.com', password)
     expect((await list('/admin/audit-logs?action=login.succeeded')).items).toHaveLength(1)
   })
 
   test('400 query_invalid: what cannot be an id or an action', async () => {
-    for (const query of ['user_id=1', 'actor_id=ada', 'action=', 'action=Login', 'action=a.b%00'])
+    for (const query of [
+      'user_id=1',
+      'actor_id=ada',
+      'email=ada',
+      'action=',
+      'action=Login',
+      'action=a.b%00',
+    ])
       expect((await get(`/admin/audit-logs?${query}`)).status).toBe(400)
   })
 })

@@ -6,20 +6,39 @@ import { createdAt, type Page, pageOf } from './page.ts'
 interface AuditLogFilters extends Page {
   user_id?: string | undefined
   actor_id?: string | undefined
+  /** Of an account that the events concern, or that did them. */
+  email?: string | undefined
   action?: string | undefined
 }
 
+/**
+ * The events of one account are two scans of an index, merged: a condition with `or` would read all
+ * events of the period.
+ */
 export async function selectAuditLogs(sql: Queryable, filters: AuditLogFilters): Promise<AuditLogItem[]> {
-  const { user_id: userId, actor_id: actorId, action } = filters
-  return sql<AuditLogItem[]>`
-    select id, action, actor_id, user_id, session_id, host(ip) as ip, user_agent, request_id, details,
-      ${createdAt(sql)} as created_at
-    from audit_logs entry
+  const { user_id: userId, actor_id: actorId, email, action, limit } = filters
+  const entries = (condition = sql``) => sql`
+    select * from audit_logs entry
     where true
       ${userId ? sql`and user_id = ${userId}` : sql``}
       ${actorId ? sql`and actor_id = ${actorId}` : sql``}
       ${action ? sql`and action = ${action}` : sql``}
+      ${condition}
       ${pageOf(sql, filters)}`
+  const ofAccount = (address: string) => {
+    const account = sql`(select id from user_accounts where ${foldedEmail(sql, sql`email`)} = ${foldedEmail(sql, address)})`
+    return sql`
+      (${entries(sql`and user_id = ${account}`)})
+      union (${entries(sql`and actor_id = ${account}`)})`
+  }
+  return sql<AuditLogItem[]>`
+    select entry.id, action, actor_id, actor.email as actor_email, user_id, subject.email as user_email,
+      session_id, host(ip) as ip, user_agent, request_id, details, ${createdAt(sql, sql`entry.created_at`)} as created_at
+    from (${email ? ofAccount(email) : entries()}) entry
+    left join user_accounts actor on actor.id = entry.actor_id
+    left join user_accounts subject on subject.id = entry.user_id
+    order by entry.created_at desc, entry.id desc
+    limit ${limit + 1}`
 }
 
 interface LoginAttemptFilters extends Page {

@@ -6,8 +6,8 @@ import type { Queryable } from '../db/types.ts'
  * `created_at` as text with the microseconds that PostgreSQL has and a Date does not: a position
  * rounded to milliseconds would skip or repeat rows.
  */
-export const createdAt = (sql: Queryable) =>
-  sql`to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
+export const createdAt = (sql: Queryable, column = sql`created_at`) =>
+  sql`to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
 
 /** A row's place in a list, newest first. */
 export const auditPosition = z.tuple([moment, z.string().regex(/^\d{1,18}$/)])

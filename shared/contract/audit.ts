@@ -11,6 +11,9 @@ const period = { from: moment.optional(), to: moment.optional() }
 const auditLogFilters = {
   user_id: accountId,
   actor_id: accountId,
+  email: email
+    .optional()
+    .meta({ description: 'The address of an account that the events concern, or that did them.' }),
   action: z
     .string()
     .max(100)
@@ -43,14 +46,16 @@ const rateLimitLogFilters = {
 
 /**
  * One security event. `user_id` is the account it concerns, `actor_id` the account that did it.
- * Times have microseconds.
+ * Their addresses are those of today, null where the account is gone. Times have microseconds.
  */
 const auditLogItem = z
   .object({
     id: z.string(),
     action: z.string(),
     actor_id: z.uuid().nullable(),
+    actor_email: z.string().nullable(),
     user_id: z.uuid().nullable(),
+    user_email: z.string().nullable(),
     session_id: z.uuid().nullable(),
     ip: z.string().nullable(),
     user_agent: z.string().nullable(),

@@ -6,9 +6,12 @@ import { byId, element } from '../dom.js'
 import { messageOf } from '../problem-messages.js'
 import { createSession, ProblemError } from '../session.js'
 import { createApi } from './api.js'
-import { showAttempts, showAudit, showLimits } from './audit-log.js'
+import { showAttempts } from './attempts.js'
+import { showAudit } from './audit-log.js'
+import { showClient, showClients } from './clients.js'
 import { showFeatures } from './features.js'
 import { showHealth } from './health.js'
+import { showLimits } from './limits.js'
 import { showPermissions } from './permissions.js'
 import { showPlan, showPlans } from './plans.js'
 import { showQuotas } from './quotas.js'
@@ -38,6 +41,7 @@ const views = {
   plans: (page) => (page.subject ? showPlan(page) : showPlans(page)),
   features: showFeatures,
   quotas: showQuotas,
+  clients: (page) => (page.subject ? showClient(page) : showClients(page)),
   audit: showAudit,
   attempts: showAttempts,
   limits: showLimits,

@@ -44,6 +44,8 @@ async function openUser(page: Page, email: string) {
   await page.getByRole('heading', { level: 1, name: email }).waitFor()
 }
 
+const sections = ['Users', 'Plans', 'Audit log', 'Login attempts', 'Refused requests', 'Routes', 'Health']
+
 /** For a round trip through gateway and origin on a busy machine. */
 const patient = { timeout: 15_000, interval: 500 }
 
@@ -346,6 +348,126 @@ describe('the admin page', { timeout: 90_000 }, () => {
     expect(await page.getByRole('row', { name: /^GET \/v1\/plans public address/ }).count()).toBe(1)
   })
 
+  test('shows the audit log with addresses and readable details, by address and period', async () => {
+    const page = await fullStack.openPage('/admin', { timezoneId: 'America/New_York' })
+    await signIn(page)
+    await openUser(page, 'subscriber@example.com')
+    await page.getByLabel('Role').selectOption('user')
+    await page.getByRole('button', { name: 'Change role' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Change role' }).click()
+    await notice(page).getByText('subscriber@example.com is user now.').waitFor()
+
+    await page.getByRole('navigation').getByRole('link', { name: 'Audit log' }).click()
+    await page.getByLabel('Address of the account').fill('subscriber@example.com')
+    await page.getByRole('button', { name: 'Show' }).click()
+    await expect.poll(() => page.url()).toContain('email=subscriber')
+    const changed = rowsOf(page)
+      .filter({ hasText: 'account.role_changed' })
+      .filter({ has: page.getByRole('link', { name: 'Account subscriber@example.com' }) })
+    await changed.waitFor()
+    expect(await changed.getByRole('link', { name: 'Account subscriber@example.com' }).count()).toBe(1)
+    expect(await changed.getByRole('link', { name: 'Account admin@example.com' }).count()).toBe(1)
+    expect(await changed.locator('.details').first().innerText()).toContain('subscriber → user')
+    expect(await changed.innerText()).not.toContain('{')
+    await changed.getByText('Request', { exact: true }).click()
+    await changed.getByText('request', { exact: true }).waitFor()
+
+    // Of a day before: the time zone of the reader, in the address bar as UTC.
+    await page.getByLabel('Until').fill('2020-01-31T12:00')
+    await page.getByRole('button', { name: 'Show' }).click()
+    await page.getByText('Nothing of this kind happened.').waitFor()
+    expect(new URLSearchParams(page.url().split('?')[1]).get('to')).toBe('2020-01-31T17:00:00.000Z')
+    expect(await page.getByLabel('Until').inputValue()).toBe('2020-01-31T12:00')
+    await page.getByLabel('Until').fill('')
+    await page.getByLabel('Since').fill('2020-01-31T12:00')
+    await page.getByRole('button', { name: 'Show' }).click()
+    await changed.waitFor()
+  })
+
+  test('makes a client, shows its secret once, rotates it with an overlap, and deletes it', async () => {
+    const page = await fullStack.openPage('/admin')
+    await signIn(page, 'superadmin@example.com')
+    await page.getByRole('link', { name: 'Clients' }).click()
+    await page.getByLabel('Name, of a-z').fill('billing')
+    await page.getByLabel('Change subscriptions').check()
+    await page.getByRole('button', { name: 'Create' }).click()
+    const secretOf = async () => (await page.locator('#client-secret').textContent()) ?? ''
+    await page.getByRole('heading', { name: 'The secret of billing' }).waitFor()
+    const first = await secretOf()
+    expect(await statusOfToken('billing', first)).toBe(200)
+    await page.reload()
+    await page.getByRole('link', { name: 'billing' }).click()
+    await page.getByRole('heading', { level: 1, name: 'billing' }).waitFor()
+    expect(await page.locator('#client-secret').count()).toBe(0)
+
+    await page.getByLabel('The old secret works').selectOption('3600')
+    await page.getByRole('button', { name: 'New secret' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'New secret' }).click()
+    await page.getByText('The old secret works until').waitFor()
+    const second = await secretOf()
+    expect([await statusOfToken('billing', first), await statusOfToken('billing', second)]).toEqual([
+      200, 200,
+    ])
+    await page.getByRole('button', { name: 'Void the old secret' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Void' }).click()
+    await notice(page).getByText('The old secret is void.').waitFor()
+    expect([await statusOfToken('billing', first), await statusOfToken('billing', second)]).toEqual([
+      401, 200,
+    ])
+
+    await page.getByLabel('Read accounts', { exact: true }).check()
+    await page.getByRole('button', { name: 'Save scopes' }).click()
+    await notice(page).getByText('The scopes of billing are saved.').waitFor()
+    const [client] = await fullStack.sql`select scopes from oauth_clients`
+    expect(client?.scopes.toSorted()).toEqual(['subscriptions.write', 'users.read'])
+
+    await page.getByRole('button', { name: 'Disable' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Disable' }).click()
+    await notice(page).getByText('billing is disabled.').waitFor()
+    expect(await statusOfToken('billing', second)).toBe(401)
+    await page.getByRole('button', { name: 'Delete' }).click()
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click()
+    await page.getByText('No service signs in here.').waitFor()
+  })
+
+  test('fits a phone of 360 pixels: nothing is wider than the screen', async () => {
+    await fullStack.sql`
+      insert into audit_logs (action, actor_id, user_id, user_agent, request_id, details)
+      select 'account.registration_refused', id, id, repeat('Mozilla', 20), repeat('r', 128),
+        '{"before": {"permissions": ["a.b"]}, "after": {"permissions": ["a.c"]}, "reason": "because"}'
+      from user_accounts where email = 'admin@example.com'`
+    await fullStack.sql`
+      insert into oauth_clients (id, secret_hash, scopes)
+      values (repeat('a', 63), sha256('x'), '{users.read,users.import,entitlements.read}')`
+    const page = await fullStack.openPage('/admin', { viewport: { width: 360, height: 740 } })
+    const widest = () =>
+      page.evaluate(() =>
+        Math.max(
+          ...[...document.querySelectorAll('html, .table, .card')].map(({ scrollWidth }) => scrollWidth),
+        ),
+      )
+    expect(await widest()).toBeLessThanOrEqual(360)
+    await signIn(page, 'superadmin@example.com')
+    const look = async (name: string) =>
+      expect({ name, width: Math.max(360, await widest()) }).toEqual({ name, width: 360 })
+    for (const section of [...sections, 'Roles', 'Permissions', 'Features', 'Quotas', 'Clients']) {
+      await page.getByRole('navigation').getByRole('link', { name: section }).click()
+      await page.getByRole('heading', { level: 1, name: section }).waitFor()
+      await look(section)
+    }
+    expect(await violations(page)).toEqual([])
+    await page.goto(`${fullStack.url}/admin#/clients/${'a'.repeat(63)}`)
+    await page.getByRole('heading', { level: 1, name: 'aaa' }).waitFor()
+    await look('client')
+    await page.getByRole('link', { name: 'Plans' }).click()
+    await page.getByRole('link', { name: 'Starter' }).click()
+    await page.getByRole('heading', { level: 1, name: 'Starter' }).waitFor()
+    await look('plan')
+    await openUser(page, 'guest@example.com')
+    await look('user')
+    await fullStack.sql`delete from oauth_clients`
+  })
+
   test('shows login attempts, by outcome', async () => {
     const page = await fullStack.openPage('/admin')
     await signIn(page)
@@ -362,15 +484,7 @@ describe('the admin page', { timeout: 90_000 }, () => {
     const page = await fullStack.openPage('/admin')
     expect(await violations(page)).toEqual([])
     await signIn(page)
-    for (const section of [
-      'Users',
-      'Plans',
-      'Audit log',
-      'Login attempts',
-      'Refused requests',
-      'Routes',
-      'Health',
-    ]) {
+    for (const section of sections) {
       await page.getByRole('navigation').getByRole('link', { name: section }).click()
       await page.getByRole('heading', { level: 1, name: section }).waitFor()
       expect({ section, violations: await violations(page) }).toEqual({ section, violations: [] })
@@ -462,6 +576,16 @@ async function failLogins() {
     })
     status = answer.status
   }
+}
+
+/** The status of a client's request for a token. */
+async function statusOfToken(id: string, secret: string): Promise<number> {
+  const { status } = await fetch(`${fullStack.url}/oauth/token`, {
+    method: 'POST',
+    headers: { authorization: `Basic ${btoa(`${id}:${secret}`)}` },
+    body: new URLSearchParams({ grant_type: 'client_credentials' }),
+  })
+  return status
 }
 
 async function statusInDatabase(email: string): Promise<string> {

@@ -1,4 +1,5 @@
 import { element, moment } from '../dom.js'
+import { createTable } from '../table.js'
 
 /** @import { Api } from './api.js' */
 /** @import { ApiKeyItem } from '../../../shared/contract.ts' */
@@ -48,7 +49,7 @@ export async function createApiKeyTable({ api, params, change }) {
   const row = (key) => {
     const { name, hint, permissions, networks, created_at, expires_at, last_used_at } = key
     const used = last_used_at === null ? 'never' : moment(last_used_at)
-    const cells = [
+    return [
       name,
       element('code', {}, `${hint}…`),
       permissions.join(', ') || '–',
@@ -58,17 +59,13 @@ export async function createApiKeyTable({ api, params, change }) {
       used,
       button(key),
     ]
-    return element('tr', {}, ...cells.map((cell) => element('td', {}, cell)))
   }
 
   const titles = ['Name', 'Begins with', 'Permissions', 'Networks', 'Since', 'Expires', 'Last used', '']
-  const heads = titles.map((title) => element('th', { scope: 'col' }, title))
-  const table = element(
-    'table',
-    {},
-    element('caption', {}, 'Live API keys, the newest first'),
-    element('thead', {}, element('tr', {}, ...heads)),
-    element('tbody', {}, ...keys.map(row)),
+  const { table, show } = createTable(
+    'Live API keys, the newest first',
+    titles.map((title) => ({ title })),
   )
+  show(keys.map(row))
   return element('div', { class: 'card' }, element('div', { class: 'table' }, table))
 }

@@ -4,6 +4,7 @@
  */
 
 import { element, fieldsOf } from '../dom.js'
+import { createTable } from '../table.js'
 import { urlOf } from './api.js'
 
 /** @import { Page } from './admin.js' */
@@ -32,7 +33,6 @@ import { urlOf } from './api.js'
  */
 export async function createList({ call, attempt, list, params, filters, caption, columns, empty }) {
   const url = urlOf(list.slice('GET '.length), params, filters)
-  const body = element('tbody')
   const place = element('span')
   const back = element(
     'button',
@@ -42,16 +42,7 @@ export async function createList({ call, attempt, list, params, filters, caption
   const on = element('button', { type: 'button', class: 'small', click: () => attempt(turnOn) }, 'Next')
   const nothing = element('p', { class: 'empty' }, empty)
   const pager = element('div', { class: 'pager' }, place, back, on)
-  const heads = columns.map(({ title, isNumber }) =>
-    element('th', { scope: 'col', class: isNumber ? 'number' : undefined }, title),
-  )
-  const table = element(
-    'table',
-    {},
-    element('caption', {}, caption),
-    element('thead', {}, element('tr', {}, ...heads)),
-    body,
-  )
+  const { table, show } = createTable(caption, columns)
 
   /** URLs of the pages up to the current one. */
   const pages = [url]
@@ -63,7 +54,7 @@ export async function createList({ call, attempt, list, params, filters, caption
     const response = await call(pageUrl)
     const { items } = /** @type {{ items: ListItem<Key>[] }} */ (await response.json())
     next = nextLink(response.headers.get('link'))
-    body.replaceChildren(...items.map(row))
+    show(items.map((item) => columns.map(({ cell }) => cell(item))))
     table.hidden = items.length === 0
     nothing.hidden = items.length > 0
   }
@@ -90,16 +81,6 @@ export async function createList({ call, attempt, list, params, filters, caption
     pages.pop()
     tellPlace()
   }
-
-  /** @param {ListItem<Key>} item */
-  const row = (item) =>
-    element(
-      'tr',
-      {},
-      ...columns.map(({ cell, isNumber }) =>
-        element('td', { class: isNumber ? 'number' : undefined }, cell(item)),
-      ),
-    )
 
   await load(url)
   tellPlace()
@@ -128,15 +109,35 @@ export function createFilters(section, filters, ...fields) {
   )
   for (const control of form.querySelectorAll('input, select')) {
     const named = /** @type {HTMLInputElement | HTMLSelectElement} */ (control)
-    named.value = filters.get(named.name) ?? ''
+    const value = filters.get(named.name) ?? ''
+    named.value = named.type === localTime ? toLocalTime(value) : value
   }
   form.addEventListener('submit', (event) => {
     event.preventDefault()
-    const query = new URLSearchParams(fieldsOf(form)).toString()
+    const fields = fieldsOf(form)
+    for (const { name } of form.querySelectorAll(/** @type {'input'} */ (`input[type=${localTime}]`)))
+      if (fields[name] !== undefined) fields[name] = new Date(fields[name]).toISOString()
+    const query = new URLSearchParams(fields).toString()
     location.hash = query ? `#/${section}?${query}` : `#/${section}`
   })
   return form
 }
+
+const localTime = 'datetime-local'
+
+/** A time of a filter as its control has it: in the reader's time zone. @param {string} text */
+function toLocalTime(text) {
+  const time = new Date(text)
+  if (Number.isNaN(time.getTime())) return ''
+  return new Date(time.getTime() - time.getTimezoneOffset() * 60_000).toISOString().slice(0, 16)
+}
+
+/** Filters of a period: its begin is included, its end is not. */
+export const period = () =>
+  [
+    ['Since', 'from'],
+    ['Until', 'to'],
+  ].map(([label = '', name = '']) => element('label', {}, label, element('input', { name, type: localTime })))
 
 /**
  * @param {string} label

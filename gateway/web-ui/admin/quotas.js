@@ -1,4 +1,5 @@
 import { element, fieldsOf } from '../dom.js'
+import { createTable } from '../table.js'
 import { minQuotaPerHour } from './plan-parts.js'
 import { readAll } from './read-all.js'
 
@@ -34,14 +35,14 @@ export async function showQuotas({ api, call, attempt, say }) {
         say(`${title} allows ${quota} requests an hour now.`)
       })
     })
-    return element(
-      'tr',
-      {},
-      element('th', { scope: 'row' }, element('a', { href: `#/plans/${plan}` }, title)),
-      element('td', {}, form),
-    )
+    return [element('a', { href: `#/plans/${plan}` }, title), form]
   }
 
+  const { table, show } = createTable('Quotas, from the cheapest plan up', [
+    { title: 'Plan' },
+    { title: 'Requests an hour' },
+  ])
+  show(quotas.map(row))
   return element(
     'div',
     { class: 'stack' },
@@ -51,29 +52,6 @@ export async function showQuotas({ api, call, attempt, say }) {
       { class: 'quiet' },
       'Requests to the API in an hour. A change reaches every subscriber at once.',
     ),
-    element(
-      'div',
-      { class: 'card' },
-      element(
-        'div',
-        { class: 'table' },
-        element(
-          'table',
-          {},
-          element('caption', {}, 'Quotas, from the cheapest plan up'),
-          element(
-            'thead',
-            {},
-            element(
-              'tr',
-              {},
-              element('th', { scope: 'col' }, 'Plan'),
-              element('th', { scope: 'col' }, 'Requests an hour'),
-            ),
-          ),
-          element('tbody', {}, ...quotas.map(row)),
-        ),
-      ),
-    ),
+    element('div', { class: 'card' }, element('div', { class: 'table' }, table)),
   )
 }

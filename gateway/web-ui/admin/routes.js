@@ -1,4 +1,5 @@
 import { element } from '../dom.js'
+import { createTable } from '../table.js'
 
 /**
  * An operation of the API description, as far as its row is shown.
@@ -37,30 +38,17 @@ function tableOf(paths) {
       .filter(([, operation]) => operation['x-who'] !== undefined)
       .map(([method, operation]) => rowOf(method.toUpperCase(), path, operation)),
   )
-  return element(
-    'div',
-    { class: 'card' },
-    element(
-      'div',
-      { class: 'table' },
-      element(
-        'table',
-        {},
-        element('caption', {}, `${rows.length} routes of the policy table`),
-        element(
-          'thead',
-          {},
-          element('tr', {}, ...titles.map((title) => element('th', { scope: 'col' }, title))),
-        ),
-        element('tbody', {}, ...rows),
-      ),
-    ),
+  const { table, show } = createTable(
+    `${rows.length} routes of the policy table`,
+    titles.map((title) => ({ title })),
   )
+  show(rows)
+  return element('div', { class: 'card' }, element('div', { class: 'table' }, table))
 }
 
 /** @param {string} method @param {string} path @param {Operation} operation */
 function rowOf(method, path, operation) {
-  const cells = [
+  return [
     method,
     element('code', {}, path),
     operation['x-who'] ?? '',
@@ -69,7 +57,6 @@ function rowOf(method, path, operation) {
     `${operation['x-deadline-seconds']} s`,
     `${bytes.format(operation['x-body-bytes'] ?? 0)} bytes`,
   ]
-  return element('tr', {}, ...cells.map((cell) => element('td', {}, cell)))
 }
 
 /** @param {Operation} operation */
