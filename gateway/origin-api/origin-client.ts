@@ -1,5 +1,5 @@
 import { gatewayAudience } from '../../shared/auth/assertion.ts'
-import { gatewayReports } from '../../shared/contract.ts'
+import { gatewayReports } from '../../shared/contract/internal/gateway-reports.ts'
 import { createApiClient } from '../../shared/endpoint/api-client.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
 import { withTimeout } from '../../shared/lib/with-timeout.ts'
