@@ -32,6 +32,9 @@ const topologyMs = 1000
  */
 const slotsIntervalMs = 5000
 
+/** Between an end that nobody wanted and the next attempt to connect. */
+const connectAgainMs = 100
+
 const retryStrategy = (attempt: number) => Math.min(attempt * 100, 1000)
 
 /**
@@ -60,6 +63,7 @@ export function connectRedisServer(url: string, log: Log, options: ConnectOption
     retryStrategy,
   })
   endSilentHandshakes(redis)
+  stayConnected(redis)
   logState(redis, log)
   return redis
 }
@@ -139,4 +143,21 @@ function endSilentHandshakes(redis: Redis): void {
   })
   redis.on('ready', () => clearTimeout(deadline))
   redis.on('close', () => clearTimeout(deadline))
+}
+
+/**
+ * A Sentinel may tell of a switch while the client asks for the new master. ioredis 6.0.0 then takes
+ * its own disconnection for one that was wanted, and never connects again.
+ */
+function stayConnected(redis: Redis): void {
+  let isWanted = true
+  const disconnect = redis.disconnect.bind(redis)
+  redis.disconnect = (reconnects = false) => {
+    isWanted &&= reconnects
+    disconnect(reconnects)
+  }
+  redis.on('end', () => {
+    // A failure is reported as an event, too.
+    if (isWanted) setTimeout(() => isWanted && redis.connect().catch(() => {}), connectAgainMs)
+  })
 }
