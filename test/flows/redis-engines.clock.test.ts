@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { hashSlot } from '../../gateway/adapters/node/hash-slot.ts'
 import { connectRedis } from '../../shared/node/redis.ts'
 import { requireUsableRedis } from '../../shared/node/redis-check.ts'
-import { createCertificates } from '../../tools/servers/process/certificates.ts'
+import { type Certificates, createCertificates } from '../../tools/servers/process/certificates.ts'
 import type { Program } from '../../tools/servers/programs/find-program.ts'
 import { startPrivateRedis } from '../../tools/servers/redis/redis.ts'
 import { findValkeyBinary } from '../../tools/servers/redis/redis-binary.ts'
@@ -19,6 +19,9 @@ import { describeWith } from '../support/vitest/describe-with.ts'
 
 /** Of `{gatehouse:revocations}revocations`. */
 const slotOfStream = hashSlot('gatehouse:revocations')
+
+/** Options of `rediss` URLs, and the files that they name. */
+const fileOptions = { ca_file: 'caFile', cert_file: 'clientCertFile', key_file: 'clientKeyFile' } as const
 
 const closers: (() => unknown)[] = []
 afterEach(async () => {
@@ -74,25 +77,6 @@ const documentedRights = () => {
   return rights.trim().split(/\s+/)
 }
 
-test('Redis Cluster: limits are shared and a logout holds within 1 s, also after a master is gone', async () => {
-  const cluster = await startRedisCluster()
-  for (const { admin } of cluster.nodes)
-    await admin.call('ACL', 'SETUSER', 'gatehouse', 'on', '>password', ...documentedRights())
-  await verifyEngine({
-    url: cluster.url.replace('redis://', 'redis://gatehouse:password@'),
-    stop: cluster.stop,
-    async failOver() {
-      const owner = cluster.nodes[Math.floor(slotOfStream / 5462)]
-      await owner?.kill()
-    },
-  })
-}, 60_000)
-
-test('Sentinel: the same, with passwords at servers and Sentinels', async () => {
-  const sentinel = await startRedisSentinel({ password: 's3cret' })
-  await verifyEngine({ url: sentinel.url, stop: sentinel.stop, failOver: () => sentinel.master.kill() })
-}, 60_000)
-
 test('Redis Cluster, all connections dead without a close: all is in Redis again within 10 s', async () => {
   const cluster = await startRedisCluster({ replicas: false })
   closers.push(cluster.stop)
@@ -124,12 +108,12 @@ test('Redis Cluster, all connections dead without a close: all is in Redis again
 
 const valkey = await findValkeyBinary()
 describeWith('Valkey server', valkey !== undefined)('Valkey', () => {
-  test('one server: the same', async () => {
+  test('one server, without TLS: limits are shared and a logout holds within 1 s', async () => {
     const server = await startPrivateRedis({ program: valkey as Program })
     await verifyEngine({ url: server.url, stop: server.stop })
   }, 60_000)
 
-  test('a cluster: the same, also after a master is gone', async () => {
+  test('a cluster, without TLS: the same, also after a master is gone', async () => {
     const cluster = await startRedisCluster({ program: valkey as Program })
     await verifyEngine({
       url: cluster.url,
@@ -139,59 +123,76 @@ describeWith('Valkey server', valkey !== undefined)('Valkey', () => {
   }, 60_000)
 })
 
-describe('TLS with a private authority, for clients with a certificate and a user with documented rights', () => {
-  async function start() {
-    const certificates = await createCertificates()
-    closers.push(certificates.remove)
-    const { caFile, certFile, keyFile, clientCertFile, clientKeyFile } = certificates
-    const server = await startPrivateRedis({
-      tls: true,
-      settings: [
-        ...['--tls-cert-file', certFile, '--tls-key-file', keyFile, '--tls-ca-cert-file', caFile],
-        ...['--user', 'gatehouse', 'on', '>password', ...documentedRights(), '--user', 'default', 'off'],
-      ],
-    })
-    closers.push(server.stop)
-    const url = server.url.replace('://', '://gatehouse:password@')
-    return {
-      withCa: `${url}?ca_file=${caFile}`,
-      client: `&cert_file=${clientCertFile}&key_file=${clientKeyFile}`,
-    }
+describe('TLS with a private authority, for clients with a certificate', () => {
+  let certificates: Certificates
+  beforeAll(async () => {
+    certificates = await createCertificates()
+  })
+  afterAll(() => certificates.remove())
+
+  const withFiles = (url: string, ...names: (keyof typeof fileOptions)[]) => {
+    const files = names.map((name) => `${name}=${certificates[fileOptions[name]]}`)
+    return `${url}${url.includes('?') ? '&' : '?'}${files.join('&')}`
+  }
+  const withAllFiles = (url: string) => withFiles(url, 'ca_file', 'cert_file', 'key_file')
+
+  async function stateOf(url: string) {
+    const { log, lines } = createCapturedLog('gateway')
+    const redis = connectRedis(url, log)
+    closers.push(() => redis.disconnect())
+    await expect.poll(() => lines.length, { timeout: 5000 }).toBeGreaterThan(0)
+    return lines[0]?.msg
   }
 
-  test('limits are shared and a logout holds within 1 s', async () => {
-    const { withCa, client } = await start()
-    await verifyEngine({ url: withCa + client, stop: async () => {} })
+  async function verifyTls(engine: Engine) {
+    expect(await stateOf(withFiles(engine.url, 'ca_file'))).toBe('redis not reached')
+    expect(await stateOf(withFiles(engine.url, 'cert_file', 'key_file'))).toBe('redis not reached')
+    await verifyEngine({ ...engine, url: withAllFiles(engine.url) })
+  }
+
+  async function startServer() {
+    const server = await startPrivateRedis({
+      tls: certificates,
+      settings: ['--user', 'gatehouse', 'on', '>password', ...documentedRights(), '--user', 'default', 'off'],
+    })
+    closers.push(server.stop)
+    return server.url.replace('://', '://gatehouse:password@')
+  }
+
+  test('one server, a user with the documented rights: limits are shared and a logout holds within 1 s', async () => {
+    await verifyTls({ url: await startServer(), stop: async () => {} })
   }, 60_000)
 
-  test('without the authority, or without the certificate, there is no connection', async () => {
-    const { withCa, client } = await start()
-    const stateOf = async (url: string) => {
-      const { log, lines } = createCapturedLog('gateway')
-      const redis = connectRedis(url, log)
-      closers.push(() => redis.disconnect())
-      await expect.poll(() => lines.length, { timeout: 5000 }).toBeGreaterThan(0)
-      return lines[0]?.msg
-    }
-    expect(await stateOf(withCa + client)).toBe('redis connected')
-    expect(await stateOf(withCa)).toBe('redis not reached')
-    expect(await stateOf(withCa.replace(/\?.*/, `?${client.slice(1)}`))).toBe('redis not reached')
-  })
+  test('Redis Cluster, with that user: the same, also after a master is gone', async () => {
+    const cluster = await startRedisCluster({ tls: certificates })
+    for (const { admin } of cluster.nodes)
+      await admin.call('ACL', 'SETUSER', 'gatehouse', 'on', '>password', ...documentedRights())
+    await verifyTls({
+      url: cluster.url.replace('://', '://gatehouse:password@'),
+      stop: cluster.stop,
+      failOver: async () => cluster.nodes[Math.floor(slotOfStream / 5462)]?.kill(),
+    })
+  }, 60_000)
+
+  test('Sentinel, with passwords at servers and Sentinels: the same', async () => {
+    const sentinel = await startRedisSentinel({ password: 's3cret', tls: certificates })
+    await verifyTls({ url: sentinel.url, stop: sentinel.stop, failOver: () => sentinel.master.kill() })
+  }, 60_000)
 
   test('78: files that cannot be used are named at the start', async () => {
-    const { withCa, client } = await start()
-    const reasonOf = (url: string) =>
-      requireUsableRedis(url).then(
+    const url = withAllFiles(await startServer())
+    const reasonOf = (text: string) =>
+      requireUsableRedis(text).then(
         () => '',
         (error: Error) => error.message,
       )
-    expect(await reasonOf(withCa.replace('ca.pem', 'none.pem'))).toContain(
+    expect(await reasonOf(url.replace('ca.pem', 'none.pem'))).toContain(
       'REDIS_URL: ca_file cannot be read (ENOENT)',
     )
-    expect(await reasonOf(withCa + client.replace('client.key', 'server.key'))).toContain(
+    expect(await reasonOf(url.replace('client.key', 'server.key'))).toContain(
       'cert_file and key_file no pair',
     )
-    expect(await reasonOf(withCa.replace('ca.pem', 'ca.key'))).toContain('no certificates in PEM')
-    expect(await reasonOf(withCa + client)).toBe('')
+    expect(await reasonOf(url.replace('ca.pem', 'ca.key'))).toContain('no certificates in PEM')
+    expect(await reasonOf(url)).toBe('')
   })
 })

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { findProgram } from '../programs/find-program.ts'
@@ -51,4 +52,10 @@ export async function createCertificates(): Promise<Certificates> {
     clientKeyFile: file('client.key'),
     remove: () => removeFolder(folder),
   }
+}
+
+/** TLS options of Node for a client that has the certificate. */
+export function clientTls({ caFile, clientCertFile, clientKeyFile }: Certificates) {
+  const [ca, cert, key] = [caFile, clientCertFile, clientKeyFile].map((file) => readFileSync(file, 'utf8'))
+  return { ca, cert, key } as { ca: string; cert: string; key: string }
 }

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
+import { type Certificates, clientTls } from '../process/certificates.ts'
 import { findFreePort } from '../process/free-port.ts'
 import type { Program } from '../programs/find-program.ts'
-import { type PrivateRedis, startPrivateRedis } from './redis.ts'
+import { type PrivateRedis, type PrivateRedisOptions, startPrivateRedis } from './redis.ts'
 
 export interface ClusterServer extends PrivateRedis {
   /** A connection to this node alone. */
@@ -36,6 +37,8 @@ interface Options {
   masters?: number
   replicas?: boolean
   program?: Program
+  /** TLS to clients and between nodes. */
+  tls?: Certificates
 }
 
 /** @throws Error where the nodes do not agree in 20 s */
@@ -43,9 +46,10 @@ export async function startRedisCluster({
   masters = 3,
   replicas = true,
   program,
+  tls,
 }: Options = {}): Promise<RedisCluster> {
   const count = replicas ? 2 * masters : masters
-  const started = await Promise.allSettled(Array.from({ length: count }, () => startNode(program)))
+  const started = await Promise.allSettled(Array.from({ length: count }, () => startNode(program, tls)))
   const nodes = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
 
   async function stop() {
@@ -63,7 +67,7 @@ export async function startRedisCluster({
   }
 
   return {
-    url: `redis://${nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}`,
+    url: `${tls ? 'rediss' : 'redis'}://${nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}`,
     nodes,
     async masters(asked = nodes[0] as ClusterServer) {
       const lines = String(await asked.admin.cluster('NODES'))
@@ -88,7 +92,10 @@ export async function startRedisCluster({
   }
 }
 
-async function startNode(program: Program | undefined): Promise<ClusterServer> {
+async function startNode(
+  program: Program | undefined,
+  tls: Certificates | undefined,
+): Promise<ClusterServer> {
   const settings = [
     ['--databases', '1'],
     ['--cluster-enabled', 'yes'],
@@ -96,9 +103,13 @@ async function startNode(program: Program | undefined): Promise<ClusterServer> {
     // A replica with old data may still take over: a test has no other.
     ['--cluster-replica-validity-factor', '0'],
     ['--repl-diskless-sync-delay', '0'],
+    ...(tls ? [['--tls-cluster', 'yes']] : []),
   ].flat()
-  const server = await startWithBusPort(settings, program)
-  const admin = new Redis(server.port, '127.0.0.1', { maxRetriesPerRequest: null })
+  const server = await startWithBusPort({ settings, ...(program && { program }), ...(tls && { tls }) })
+  const admin = new Redis(server.port, '127.0.0.1', {
+    maxRetriesPerRequest: null,
+    ...(tls && { tls: clientTls(tls) }),
+  })
   // Tests end nodes, so errors of an administrator's connection are expected.
   admin.on('error', () => {})
   const id = String(await admin.cluster('MYID'))
@@ -107,11 +118,11 @@ async function startNode(program: Program | undefined): Promise<ClusterServer> {
 }
 
 /** A port that was free may be taken by the time that the server listens on it. */
-async function startWithBusPort(settings: string[], program: Program | undefined): Promise<PrivateRedis> {
+async function startWithBusPort(options: PrivateRedisOptions): Promise<PrivateRedis> {
   for (let triesLeft = 3; ; triesLeft--) {
     const busPort = ['--cluster-port', `${await findFreePort()}`]
     try {
-      return await startPrivateRedis({ settings: [...settings, ...busPort], ...(program && { program }) })
+      return await startPrivateRedis({ ...options, settings: [...(options.settings ?? []), ...busPort] })
     } catch (error) {
       if (triesLeft === 0 || !String(error).includes('already in use')) throw error
     }

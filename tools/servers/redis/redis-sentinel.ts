@@ -2,11 +2,12 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
+import { type Certificates, clientTls } from '../process/certificates.ts'
 import { startChildServer } from '../process/child-server.ts'
 import { findFreePort } from '../process/free-port.ts'
 import { createTemporaryFolder, removeFolder } from '../process/temporary-folder.ts'
 import type { Program } from '../programs/find-program.ts'
-import { type PrivateRedis, ping, startPrivateRedis } from './redis.ts'
+import { connects, type PrivateRedis, ping, startPrivateRedis } from './redis.ts'
 import { findRedisBinary } from './redis-binary.ts'
 
 /** Three Sentinels that watch one master and its replica. */
@@ -32,10 +33,13 @@ interface Options {
   program?: Program
   /** Of all servers and Sentinels. */
   password?: string
+  /** TLS of all servers and Sentinels, to clients and to each other. */
+  tls?: Certificates
 }
 
 /** @throws Error where the Sentinels do not see each other and the replica in 20 s */
-export async function startRedisSentinel({ program, password }: Options = {}): Promise<SentinelServers> {
+export async function startRedisSentinel(options: Options = {}): Promise<SentinelServers> {
+  const { program, password, tls } = options
   const closers: (() => Promise<void>)[] = []
   const stop = async () => {
     for (const close of closers.splice(0).reverse()) await close()
@@ -45,6 +49,7 @@ export async function startRedisSentinel({ program, password }: Options = {}): P
     const started = await startPrivateRedis({
       settings: ['--repl-diskless-sync-delay', '0', ...login, ...settings],
       ...(program && { program }),
+      ...(tls && { tls }),
     })
     closers.push(started.stop)
     return started
@@ -55,20 +60,15 @@ export async function startRedisSentinel({ program, password }: Options = {}): P
     const sentinelPorts: number[] = []
     for (let i = 0; i < sentinelCount; i++) {
       const port = await findFreePort()
-      closers.push(
-        await startSentinel(port, master.port, {
-          ...(program && { program }),
-          ...(password && { password }),
-        }),
-      )
+      closers.push(await startSentinel(port, master.port, options))
       sentinelPorts.push(port)
     }
-    for (const port of sentinelPorts) await untilSettled(port, password)
+    for (const port of sentinelPorts) await untilSettled(port, options)
     const hosts = sentinelPorts.map((port) => `127.0.0.1:${port}`).join(',')
     const authority = password === undefined ? hosts : `:${password}@${hosts}`
-    const options = password === undefined ? '' : `?sentinel_password=${password}`
+    const query = password === undefined ? '' : `?sentinel_password=${password}`
     return {
-      url: `redis-sentinel://${authority}/${masterName}${options}`,
+      url: `${tls ? 'rediss' : 'redis'}-sentinel://${authority}/${masterName}${query}`,
       master,
       replica,
       sentinelPorts,
@@ -84,12 +84,12 @@ export async function startRedisSentinel({ program, password }: Options = {}): P
 async function startSentinel(
   port: number,
   masterPort: number,
-  { program, password }: Options,
+  { program, password, tls }: Options,
 ): Promise<() => Promise<void>> {
   const { command, env } = program ?? (await findRedisBinary())
   const folder = await createTemporaryFolder('sentinel')
   const lines = [
-    `port ${port}`,
+    ...(tls ? tlsLines(port, tls) : [`port ${port}`]),
     'bind 127.0.0.1',
     `sentinel monitor ${masterName} 127.0.0.1 ${masterPort} 2`,
     `sentinel down-after-milliseconds ${masterName} ${downAfterMs}`,
@@ -107,7 +107,7 @@ async function startSentinel(
     args: [file, '--sentinel'],
     folder,
     endSignal: 'SIGKILL',
-    ping: () => ping(port),
+    ping: () => (tls ? connects(port) : ping(port)),
   })
   return async () => {
     await sentinel.end()
@@ -115,12 +115,20 @@ async function startSentinel(
   }
 }
 
+const tlsLines = (port: number, { certFile, keyFile, caFile }: Certificates) => [
+  ...['port 0', `tls-port ${port}`],
+  ...[`tls-cert-file ${certFile}`, `tls-key-file ${keyFile}`, `tls-ca-cert-file ${caFile}`],
+  // A Sentinel connects to servers and to other Sentinels as replicas do.
+  'tls-replication yes',
+]
+
 /** A Sentinel that does not know its replica, or the others, fails nothing over. */
-async function untilSettled(port: number, password: string | undefined): Promise<void> {
+async function untilSettled(port: number, { password, tls }: Options): Promise<void> {
   const sentinel = new Redis(port, '127.0.0.1', {
     retryStrategy: null,
     enableReadyCheck: false,
     ...(password !== undefined && { password }),
+    ...(tls && { tls: clientTls(tls) }),
   })
   const deadline = Date.now() + settleMs
   try {

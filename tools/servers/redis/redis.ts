@@ -1,5 +1,6 @@
 import { createConnection } from 'node:net'
 import type { RunningServer } from '../postgres/postgres.ts'
+import type { Certificates } from '../process/certificates.ts'
 import { type ChildServer, startChildServer } from '../process/child-server.ts'
 import { findFreePort } from '../process/free-port.ts'
 import { createTemporaryFolder, removeFolder } from '../process/temporary-folder.ts'
@@ -32,13 +33,13 @@ export async function startRedis(): Promise<RunningServer> {
   return given ? { url: given, stop: async () => {} } : startPrivateRedis()
 }
 
-interface PrivateRedisOptions {
+export interface PrivateRedisOptions {
   /** Settings as the command line takes them, beside those that every server here has. */
   settings?: readonly string[]
   /** The program: by default the one that `findRedisBinary` finds. */
   program?: Program
-  /** TLS, on the only port. */
-  tls?: boolean
+  /** TLS on the only port, for clients with a certificate. */
+  tls?: Certificates
 }
 
 /**
@@ -49,18 +50,18 @@ interface PrivateRedisOptions {
 export async function startPrivateRedis({
   settings: more = [],
   program,
-  tls = false,
+  tls,
 }: PrivateRedisOptions = {}): Promise<PrivateRedis> {
   const { command, env } = program ?? (await findRedisBinary())
   const folder = await createTemporaryFolder('redis')
-  const portSetting = (port: number) =>
-    tls ? ['--port', '0', '--tls-port', `${port}`] : ['--port', `${port}`]
+  const portSettings = (port: number) =>
+    tls ? ['--port', '0', '--tls-port', `${port}`, ...tlsSettings(tls)] : ['--port', `${port}`]
 
   function start(port: number): Promise<ChildServer> {
     return startChildServer({
       command,
       env,
-      args: [...settings, ...portSetting(port), ...more],
+      args: [...settings, ...portSettings(port), ...more],
       folder,
       endSignal: 'SIGKILL',
       ping: () => (tls ? connects(port) : ping(port)),
@@ -93,6 +94,12 @@ export async function startPrivateRedis({
   }
 }
 
+const tlsSettings = ({ certFile, keyFile, caFile }: Certificates) => [
+  ...['--tls-cert-file', certFile, '--tls-key-file', keyFile, '--tls-ca-cert-file', caFile],
+  // Servers encrypt what they send to each other, too.
+  ...['--tls-replication', 'yes'],
+]
+
 export function ping(port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = createConnection({ port, host: '127.0.0.1', timeout: 1000 })
@@ -109,7 +116,7 @@ export function ping(port: number): Promise<void> {
 }
 
 /** For a server that answers no client without a certificate. */
-function connects(port: number): Promise<void> {
+export function connects(port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = createConnection({ port, host: '127.0.0.1' }, () => {
       socket.destroy()
