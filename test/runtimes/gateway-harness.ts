@@ -10,9 +10,8 @@ import { insertFirstSigningKey } from '../../origin/keys/queries.ts'
 import { createPasswordHasher } from '../../origin/passwords/hasher.ts'
 import { createWorkerPool } from '../../origin/passwords/worker-pool.ts'
 import { generateKey } from '../../shared/auth/jwk.ts'
-import { startPostgres } from '../../tools/servers/postgres/postgres.ts'
+import { type RunningServer, startPostgres } from '../../tools/servers/postgres/postgres.ts'
 import { findFreePort } from '../../tools/servers/process/free-port.ts'
-import { startRedis } from '../../tools/servers/redis/redis.ts'
 import { createCapturedLog } from '../support/captured-log.ts'
 import { startUpstream } from './upstream.ts'
 
@@ -31,10 +30,10 @@ type SigningKey = Awaited<ReturnType<typeof generateKey>>
 export type GatewayHarness = Awaited<ReturnType<typeof startGatewayHarness>>
 
 /**
- * The servers behind every gateway of a run, on each runtime: Postgres, Redis, the origin, the demo
- * service, the suite's upstream.
+ * The servers behind every gateway of a run, on each runtime: Postgres, the given Redis, the
+ * origin, the demo service, the suite's upstream.
  */
-export async function startGatewayHarness() {
+export async function startGatewayHarness(redis: RunningServer) {
   const running: { stop: () => Promise<unknown> }[] = []
   async function stop() {
     for (const part of running.splice(0).reverse()) await part.stop()
@@ -47,11 +46,7 @@ export async function startGatewayHarness() {
   }
 
   try {
-    const [postgres, redis, upstream] = await Promise.all([
-      started(startPostgres()),
-      started(startRedis()),
-      started(startUpstream()),
-    ])
+    const [postgres, upstream] = await Promise.all([started(startPostgres()), started(startUpstream())])
     const secrets = await generateSecrets()
     const [originPort, reportsPort] = [await findFreePort(), await findFreePort()]
     const environment = {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { startChildServer } from '../../tools/servers/process/child-server.ts'
 import { findFreePort } from '../../tools/servers/process/free-port.ts'
@@ -64,4 +65,27 @@ async function untilReady(port: number): Promise<void> {
   const answer = await fetch(`http://127.0.0.1:${port}/ready`)
   const text = await answer.text()
   if (!answer.ok) throw new Error(`/ready answered ${answer.status}: ${text}`)
+}
+
+/** As long as a lost master may be missed. */
+const failoverMs = 20_000
+const pollMs = 100
+
+/**
+ * Resolves when the gateway counts limits in Redis and reads revocations from its stream.
+ *
+ * @throws Error with what it says of both where it does not in 20 s
+ */
+export async function untilInRedis(port: number): Promise<void> {
+  const deadline = performance.now() + failoverMs
+  for (;;) {
+    const response = await fetch(`http://127.0.0.1:${port}/ready`)
+    const { checks } = (await response.json()) as {
+      checks: Record<string, { status: string; detail?: string }>
+    }
+    if (checks.limiter?.status === 'pass' && checks.revocations?.detail === 'stream') return
+    if (performance.now() > deadline)
+      throw new Error(`not in Redis after ${failoverMs} ms: ${JSON.stringify(checks)}`)
+    await sleep(pollMs)
+  }
 }

@@ -2,42 +2,48 @@ import { readFileSync } from 'node:fs'
 import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startVitest } from 'vitest/node'
-import { startGateway } from './gateway.ts'
+import { type Group, groups } from './columns.ts'
+import { startGateway, untilInRedis } from './gateway.ts'
 import { startGatewayHarness } from './gateway-harness.ts'
-import { runtimes } from './runtimes.ts'
 import { skips } from './skips.ts'
 import { createTableReporter } from './table.ts'
 
 /**
- * `npm run test:runtimes`: one suite against the gateway on every runtime, with the same servers.
- * `npm run test:runtimes -- node-24 bun` runs it on these alone.
+ * `npm run test:runtimes`: one suite against the gateway on every runtime, with the same servers,
+ * and the parts of it that are about Redis with a Redis Cluster and with Sentinel.
+ * `npm run test:runtimes -- node-24 bun-cluster` runs these columns alone.
  */
 
 const names = process.argv.slice(2)
-const unknown = names.find((name) => runtimes.every((runtime) => runtime.name !== name))
+const known = groups.flatMap(({ columns }) => columns.map(({ name }) => name))
+const unknown = names.find((name) => !known.includes(name))
 if (unknown) {
-  process.stderr.write(
-    `There is no runtime ${unknown}: there are ${runtimes.map(({ name }) => name).join(', ')}.\n`,
-  )
+  process.stderr.write(`There is no column ${unknown}: there are ${known.join(', ')}.\n`)
   process.exit(1)
 }
-const chosen = names.length > 0 ? runtimes.filter(({ name }) => names.includes(name)) : runtimes
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 const documented = readFileSync(new URL('../../docs/runtimes.md', import.meta.url), 'utf8')
 
-const running: { stop: () => Promise<unknown> }[] = []
-try {
-  const harness = await startGatewayHarness()
-  running.push(harness)
-  const projects = []
-  for (const runtime of chosen) {
-    const gateway = await startGateway(runtime, harness)
-    running.push(gateway)
-    projects.push({
+async function runGroup({ startRedis, files, columns }: Group): Promise<void> {
+  const running: { stop: () => Promise<unknown> }[] = []
+  async function started<T extends { stop: () => Promise<unknown> }>(starting: Promise<T>): Promise<T> {
+    const part = await starting
+    running.push(part)
+    return part
+  }
+  try {
+    const redis = await started(startRedis())
+    const harness = await started(startGatewayHarness(redis))
+    const gateways: { name: string; port: number }[] = []
+    for (const { name, runtime } of columns) {
+      const { port } = await started(startGateway(runtime, harness))
+      gateways.push({ name, port })
+    }
+    const projects = gateways.map(({ name, port }) => ({
       test: {
-        name: runtime.name,
-        include: [`${relative(process.cwd(), here)}/suite/*.suite.ts`],
+        name,
+        include: files.map((file) => `${relative(process.cwd(), here)}/suite/${file}.suite.ts`),
         setupFiles: [`${here}/setup.ts`],
         testTimeout: 20_000,
         hookTimeout: 60_000,
@@ -45,19 +51,32 @@ try {
         // after file.
         isolate: false,
         provide: {
-          runtime: runtime.name,
-          gatewayPort: gateway.port,
+          runtime: name,
+          gatewayPort: port,
           upstreamPort: harness.upstreamPort,
           signingKey: harness.signingKey,
           demoPassword: harness.demoPassword,
         },
       },
-    })
+    }))
+    async function runSuite(): Promise<void> {
+      if (redis.failOver) await Promise.all(gateways.map(({ port }) => untilInRedis(port)))
+      const reporter = createTableReporter({ columns: columns.map(({ name }) => name), skips, documented })
+      await startVitest('test', [], { config: false, watch: false, reporters: ['dot', reporter], projects })
+    }
+    await runSuite()
+    if (redis.failOver === undefined) return
+    process.stdout.write('\nA master of Redis is killed, and the same tests run again.\n')
+    await redis.failOver()
+    await runSuite()
+  } finally {
+    for (const part of running.reverse()) await part.stop()
   }
-  const reporter = createTableReporter({ columns: chosen.map(({ name }) => name), skips, documented })
-  await startVitest('test', [], { config: false, watch: false, reporters: ['dot', reporter], projects })
-} finally {
-  for (const part of running.reverse()) await part.stop()
+}
+
+for (const group of groups) {
+  const columns = group.columns.filter(({ name }) => names.length === 0 || names.includes(name))
+  if (columns.length > 0) await runGroup({ ...group, columns })
 }
 // All servers have ended, but handles that Vitest keeps for a next run would keep this process
 // alive.

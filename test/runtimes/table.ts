@@ -48,8 +48,9 @@ function rowsOf(modules: readonly TestModule[]): Map<string, Row> {
 
 function print(rows: Map<string, Row>, columns: readonly string[]): void {
   const longest = Math.max(0, ...[...rows.values()].map(({ name }) => name.length))
+  const width = Math.max(...columns.map((column) => column.length), 'FAIL'.length) + 2
   const line = (name: string, cells: readonly string[]) =>
-    process.stdout.write(`${name.padEnd(longest)}  ${cells.map((cell) => cell.padEnd(8)).join('')}\n`)
+    process.stdout.write(`${name.padEnd(longest)}  ${cells.map((cell) => cell.padEnd(width)).join('')}\n`)
   line('', columns)
   for (const { name, cells } of rows.values())
     line(
