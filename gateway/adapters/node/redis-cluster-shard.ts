@@ -33,12 +33,14 @@ const silenceMs = 900
  * Keys of several slots in one call: a script may use them where they are not declared (in KEYS all
  * have to be of one slot). ARGV: what `rateLimitScript` wants, then the keys. Each is read before
  * any is written: where this node does not have them all, as slots move, it counts none and answers
- * with the places of those that it does not have.
+ * with the places of those that it does not have. Redis 8 rejects a key of a slot on its way after
+ * one of another slot, as they come when they are counted: so the last one is read before all.
  */
 const consumeOnNodeScript = `
 local function count(KEYS, ARGV)${rateLimitScript}
 end
 local keys, elsewhere = {}, {}
+redis.pcall('GET', ARGV[#ARGV])
 for i = 2, #ARGV do
   local value = redis.pcall('GET', ARGV[i])
   if type(value) == 'table' and value.err then elsewhere[#elsewhere + 1] = i - 2 end
