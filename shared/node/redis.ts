@@ -146,8 +146,8 @@ function endSilentHandshakes(redis: Redis): void {
 }
 
 /**
- * A Sentinel may tell of a switch while the client asks for the new master. ioredis 6.0.0 then takes
- * its own disconnection for one that was wanted, and never connects again.
+ * A Sentinel may tell of a switch while the client asks for the new master. ioredis 6.0.0 then
+ * takes its own disconnection for one that was wanted, and never connects again.
  */
 function stayConnected(redis: Redis): void {
   let isWanted = true
