@@ -1,9 +1,12 @@
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createPasswordHasher } from '../origin/passwords/hasher.ts'
 import { createWorkerPool } from '../origin/passwords/worker-pool.ts'
 import { bearer, createFullStack, type FullStack } from '../test/support/full-stack/full-stack.ts'
 import { highLimits } from '../test/support/high-limits.ts'
-import { demoAccounts, seedDemoAccounts } from './demo.ts'
+import { demoAccounts, seedDemoAccounts, selectDemoAccounts } from './demo.ts'
+import { missingDemoNames } from './demo-service.ts'
+import { seedCatalogue } from './seed/catalogue.ts'
 
 const password = 'correct horse battery'
 
@@ -82,5 +85,27 @@ describe('the demo accounts get different responses', () => {
   test('reports have more for a plan with more features', async () => {
     expect((await ask('subscriber', '/v1/reports')).body).toMatchObject({ plan: 'pro' })
     expect((await ask('superadmin', '/v1/reports')).body).toMatchObject({ plan: 'enterprise' })
+  })
+})
+
+describe('a database with another catalogue', () => {
+  test('gets no demo accounts of roles that it lacks, nor the demo service', async () => {
+    const { sql } = fullStack
+    expect(await missingDemoNames(sql)).toEqual([])
+    await sql`delete from user_accounts`
+    await seedCatalogue(
+      sql,
+      fileURLToPath(new URL('../test/support/catalogue/notes-product.yaml', import.meta.url)),
+    )
+    expect(await selectDemoAccounts(sql)).toEqual([])
+    expect(await seedDemoAccounts(sql, { hash: async () => 'x' }, password)).toEqual([])
+    expect(await missingDemoNames(sql)).toEqual(['dashboard.read', 'premium_dashboard'])
+  })
+
+  test('is not replaced by what it lacks: a role of accounts stays', async () => {
+    await fullStack.signUp('reader@example.com', password)
+    await expect(seedCatalogue(fullStack.sql)).rejects.toThrow(
+      'The role reader cannot be removed: 1 account has it.',
+    )
   })
 })

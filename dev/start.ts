@@ -4,11 +4,13 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs, parseEnv } from 'node:util'
 import { createCommandDatabase } from '../origin/db/database.ts'
 import { migrate } from '../origin/db/migrate.ts'
+import type { Sql } from '../origin/db/types.ts'
 import { createPasswordHasher } from '../origin/passwords/hasher.ts'
 import { createWorkerPool } from '../origin/passwords/worker-pool.ts'
 import { ConfigError, readConfig } from '../shared/config.ts'
 import { createLog } from '../shared/node/log.ts'
 import { type DemoAccount, seedDemoAccounts, selectDemoAccounts } from './demo.ts'
+import { demoPolicyFile, missingDemoNames } from './demo-service.ts'
 import { servicePoolMax, startEmbeddedPostgres } from './embedded-postgres.ts'
 import { requireFreePorts } from './free-port.ts'
 import { localUrl } from './local-url.ts'
@@ -122,11 +124,7 @@ async function start() {
   const url = (port: number) => localUrl(config.HOST, port)
   environment.ORIGIN_URL ??= url(config.ORIGIN_PORT)
   // The demo service runs until a policy file names services of the reader's own.
-  const hasDemoService = config.POLICY_FILE === undefined
-  if (hasDemoService) {
-    environment.POLICY_FILE = join(root, 'examples/reports/policy.yaml')
-    environment.UPSTREAMS = JSON.stringify({ reports: url(config.REPORTS_PORT), ...config.UPSTREAMS })
-  }
+  const mayHaveDemoService = config.POLICY_FILE === undefined
   environment.ISSUER_URL ??= url(config.GATEWAY_PORT)
   const {
     GATEWAY_METRICS_PORT: gatewayMetricsPort = config.GATEWAY_PORT + metricsPortDistance,
@@ -136,7 +134,7 @@ async function start() {
   environment.ORIGIN_METRICS_PORT = String(originMetricsPort)
   const services = [
     { name: 'origin', entry: 'origin/main.ts', port: config.ORIGIN_PORT },
-    ...(hasDemoService
+    ...(mayHaveDemoService
       ? [{ name: 'reports', entry: 'examples/reports/main.ts', port: config.REPORTS_PORT }]
       : []),
     { name: 'gateway', entry: 'gateway/adapters/node/main.ts', port: config.GATEWAY_PORT },
@@ -163,14 +161,21 @@ async function start() {
   step(
     `Postgres: ${isEmbedded ? '' : `${hostname}${pathname}, `}${applied.length > 0 ? `applied migrations ${applied.join(', ')}` : 'schema is the newest'}`,
   )
-  if (applied.includes(1)) await setUpCatalogue(config.DATABASE_URL, catalogue)
+  if (applied.includes(1)) await withSql(config.DATABASE_URL, (sql) => seedCatalogue(sql, catalogue))
   // A database that somebody else made may be anybody's: no account of ours has a place in it.
   const hasDemoAccounts = isEmbedded || applied.includes(1)
   const accounts = hasDemoAccounts ? await addDemoAccounts(config, state.demoPassword) : []
+  const missing = mayHaveDemoService ? await withSql(config.DATABASE_URL, missingDemoNames) : []
+  const hasDemoService = mayHaveDemoService && missing.length === 0
+  if (hasDemoService) {
+    environment.POLICY_FILE = demoPolicyFile
+    environment.UPSTREAMS = JSON.stringify({ reports: url(config.REPORTS_PORT), ...config.UPSTREAMS })
+  } else if (mayHaveDemoService) step(`Demo service: left out, as the catalogue lacks ${missing.join(', ')}`)
   step(`Limits: counted in ${config.REDIS_URL ? 'Redis' : 'memory, as there is no REDIS_URL'}`)
 
   for (const { name, entry, port } of services) {
     if (stopping) return
+    if (name === 'reports' && !hasDemoService) continue
     step(`${name}: starting ...`)
     const service = startService({
       name,
@@ -199,10 +204,10 @@ async function start() {
   )
 }
 
-async function setUpCatalogue(databaseUrl: string, file: string) {
+async function withSql<Result>(databaseUrl: string, work: (sql: Sql) => Promise<Result>): Promise<Result> {
   const sql = createCommandDatabase(databaseUrl, createLog('start', 'warn'))
   try {
-    await seedCatalogue(sql, file)
+    return await work(sql)
   } finally {
     await sql.end()
   }
@@ -220,8 +225,9 @@ async function addDemoAccounts(
     cost: config.PASSWORD_HASH_COST,
   })
   const added = await seedDemoAccounts(sql, passwords, password)
-  step(`Demo accounts: ${added.length > 0 ? `added ${added.length}` : 'there already'}`)
   const accounts = await selectDemoAccounts(sql)
+  const already = accounts.length > 0 ? 'there already' : 'none, as the catalogue has other roles and plans'
+  step(`Demo accounts: ${added.length > 0 ? `added ${added.length}` : already}`)
   await pool.close()
   await sql.end()
   return accounts
