@@ -31,6 +31,12 @@ describe('listSchemaFaults', () => {
     ])
   })
 
+  // 64 KiB of short unknown keys had a response of ten times their size.
+  test('lists 100 faults, however many keys are unknown', () => {
+    const keys = Object.fromEntries(Array.from({ length: 5000 }, (_, index) => [`k${index}`, 1]))
+    expect(faultsOf({ ...valid, ...keys })).toHaveLength(100)
+  })
+
   test("gives the reason of the key's own schema for a key that it rejects", () => {
     expect(faultsOf({ ...valid, names: { ONE: 1 } })).toEqual([
       { path: ['names', 'ONE'], message: 'must be lower-case', isUnknownKey: false, isOfKey: true },
