@@ -37,6 +37,7 @@ import { createAssertionKeys } from './tokens/assertion-keys.ts'
 import { createAssertionSigner } from './tokens/assertion-signer.ts'
 import { createLegacyTokenTest } from './tokens/legacy-tokens.ts'
 import { createTokenVerifier } from './tokens/token-verifier.ts'
+import { createUrlTokenVerifier } from './tokens/url-token-verifier.ts'
 import type { VerifiedToken } from './tokens/verified-token.ts'
 
 /** The base URL of each upstream, by its name in the policy table. */
@@ -143,6 +144,12 @@ export async function createGateway<Bindings extends object>(
     }),
     policy,
     tokens,
+    urlTokens: createUrlTokenVerifier({
+      keys,
+      issuer: config.ISSUER_URL,
+      audience: config.ACCESS_TOKEN_AUDIENCE,
+      now,
+    }),
     apiKeys,
     keyUses: keyUseReporter,
     throwIfRevoked: limitBackend.throwIfRevoked,

@@ -111,6 +111,7 @@ const policyTable: Record<PublicEndpointKey, Omit<PolicyRow, 'method' | 'path'>>
   'GET /v1/me': { ...userRow, keys: true, permissions: { all: ['profile.read'] } },
   'PATCH /v1/me': { ...userRow, permissions: { all: ['profile.write'] } },
   'GET /v1/usage': { ...accountRow, permissions: { all: ['profile.read'] }, passes: ['limits'] },
+  'POST /v1/signed-urls': userRow,
   'GET /v1/plans': publicRow,
   // Without the feature keys can be listed and revoked: a plan that lapsed leaves them.
   'GET /v1/api-keys': accountRow,

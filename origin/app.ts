@@ -31,6 +31,7 @@ import { createPasswordRoutes } from './passwords/routes.ts'
 import { createPlanAdminRoutes } from './plans/admin-routes.ts'
 import { createPlanRoutes } from './plans/routes.ts'
 import { createSessionRoutes } from './sessions/routes.ts'
+import { createSignedUrlRoutes } from './signed-urls/routes.ts'
 import { createSubscriptionAdminRoutes } from './subscriptions/admin-routes.ts'
 import { createSubscriptionRoutes } from './subscriptions/routes.ts'
 import { createUpkeepRoutes } from './upkeep/routes.ts'
@@ -50,6 +51,7 @@ interface OriginOptions {
   factors: Parameters<typeof createFactorRoutes>[0]
   email: Parameters<typeof createEmailRoutes>[0]
   profile: Parameters<typeof createProfileRoutes>[0]
+  signedUrls: Parameters<typeof createSignedUrlRoutes>[0]
   users: Parameters<typeof createUserRoutes>[0]
   apiKeys: Parameters<typeof createApiKeyRoutes>[0]
   roles: Parameters<typeof createRoleRoutes>[0]
@@ -146,6 +148,7 @@ export function createApp(options: OriginOptions) {
   app.route('/', createFactorRoutes(options.factors))
   app.route('/', createEmailRoutes(options.email))
   app.route('/', createProfileRoutes(options.profile))
+  app.route('/', createSignedUrlRoutes(options.signedUrls))
   app.use('/v1/api-keys', noStore)
   app.route('/', createApiKeyRoutes(options.apiKeys))
   app.route('/', createPlanRoutes(options.plans))

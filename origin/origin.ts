@@ -68,6 +68,7 @@ import { revocationLifeSeconds } from './revocations/rules.ts'
 import { startRevocations } from './revocations/service.ts'
 import { createSessions, createUserTokens } from './sessions/create-sessions.ts'
 import { createRefreshCookie } from './sessions/refresh-cookie.ts'
+import { createSignedUrls } from './signed-urls/service.ts'
 import { createBilling } from './subscriptions/billing.ts'
 import { createSubscriptionService } from './subscriptions/service.ts'
 import { upkeepJobs } from './upkeep/jobs.ts'
@@ -413,6 +414,16 @@ export async function createOrigin(
       requireStepUp,
     },
     email: { sql, emailTokens, lockout, mail },
+    signedUrls: {
+      urls: createSignedUrls({
+        sql,
+        keys,
+        issuer,
+        audience: config.ACCESS_TOKEN_AUDIENCE,
+        streamSeconds: config.ACCESS_TOKEN_SECONDS,
+        aal2Seconds: config.MFA_SECONDS,
+      }),
+    },
     profile: { profiles: createProfileService({ sql }) },
     users: { sql, users: createUserService({ sql, resetLoginLimit: loginLimit.reset, mail }), requireStepUp },
     apiKeys: {

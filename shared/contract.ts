@@ -9,6 +9,7 @@ import { oauth } from './contract/oauth/oauth.ts'
 import { ownAccount } from './contract/own-account.ts'
 import type { ContractSettings } from './contract/passwords.ts'
 import { plans } from './contract/plans.ts'
+import { signedUrls } from './contract/signed-urls.ts'
 import { createSigningIn } from './contract/signing-in.ts'
 import { upkeep } from './contract/upkeep.ts'
 import { usage } from './contract/usage.ts'
@@ -38,6 +39,7 @@ export * from './contract/own-account.ts'
 export * from './contract/passwords.ts'
 export * from './contract/plans.ts'
 export * from './contract/problems.ts'
+export * from './contract/signed-urls.ts'
 export * from './contract/signing-in.ts'
 export * from './contract/upkeep.ts'
 export * from './contract/usage.ts'
@@ -48,6 +50,7 @@ export const createPublicContract = (settings: ContractSettings) =>
   [
     createSigningIn(settings),
     ownAccount,
+    signedUrls,
     apiKeys,
     factors,
     plans,

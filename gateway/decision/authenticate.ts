@@ -8,13 +8,16 @@ import type { KeyUseReporter } from '../origin-api/key-use-reporter.ts'
 import type { Limiter } from '../rate-limit/limiter.ts'
 import type { ApiKey, ApiKeys } from '../tokens/api-keys.ts'
 import { LegacyToken, TokenExpired, type TokenVerifier } from '../tokens/token-verifier.ts'
+import type { UrlTokenVerifier } from '../tokens/url-token-verifier.ts'
 import type { VerifiedToken } from '../tokens/verified-token.ts'
 import type { DecisionContext } from './decision-context.ts'
 import type { RequestLimits } from './request-limits.ts'
+import { createAuthenticateUrl, type UrlCredential } from './signed-url.ts'
 
 interface AuthenticateOptions {
   tokens: Pick<TokenVerifier, 'lookup' | 'verify'>
   apiKeys: ApiKeys
+  urlTokens: UrlTokenVerifier
   recordNetworkRefusal: KeyUseReporter['recordNetworkRefusal']
   limiter: Limiter
   limits: RequestLimits
@@ -27,6 +30,7 @@ interface AuthenticateOptions {
  */
 export function createAuthenticate(options: AuthenticateOptions) {
   const { tokens, apiKeys, recordNetworkRefusal, limiter, limits } = options
+  const authenticateUrl = createAuthenticateUrl(options.urlTokens)
 
   function count(failure: Problem, address: string): Awaitable<never> {
     return chain(limiter.count([limits.forInvalidTokens(address)]), () => {
@@ -43,6 +47,16 @@ export function createAuthenticate(options: AuthenticateOptions) {
     if (!(error instanceof Problem && error.status === 401)) throw error
     if (error instanceof TokenExpired || error instanceof LegacyToken) throw error
     return count(error, address)
+  }
+
+  function authenticateByUrl(
+    credential: UrlCredential,
+    { request, address }: DecisionContext,
+  ): Awaitable<VerifiedToken> {
+    const { method, headers } = request
+    const hasOtherCredential = hasCredential(headers)
+    const caller = authenticateUrl(credential, { method, address, hasOtherCredential })
+    return caller instanceof Promise ? caller.catch((error) => countFailure(error, address)) : caller
   }
 
   function exchangeKey(key: string, decision: DecisionContext): Awaitable<VerifiedToken> {
@@ -75,8 +89,9 @@ export function createAuthenticate(options: AuthenticateOptions) {
      * credentials
      */
     authenticate(decision: DecisionContext): Awaitable<VerifiedToken> {
-      const { address, request } = decision
+      const { address, request, urlCredential } = decision
       try {
+        if (urlCredential) return authenticateByUrl(urlCredential, decision)
         const presented = credential(request.headers)
         const isKey = presented.startsWith(apiKeyPrefix)
         const known = isKey ? undefined : tokens.lookup(presented)

@@ -16,12 +16,14 @@ import { createOverLimitQueue } from '../rate-limit/over-limit.ts'
 import type { ApiKeys } from '../tokens/api-keys.ts'
 import type { AssertionFor } from '../tokens/assertion-signer.ts'
 import type { TokenVerifier } from '../tokens/token-verifier.ts'
+import type { UrlTokenVerifier } from '../tokens/url-token-verifier.ts'
 import { Admission } from './admission.ts'
 import { createAuthenticate, hasCredential, presentsApiKey } from './authenticate.ts'
 import { createConsumeLimits } from './consume-limits.ts'
 import { DecisionContext, type RequestInfo } from './decision-context.ts'
 import type { RequestLimits } from './request-limits.ts'
 import type { RequireHost } from './served-hosts.ts'
+import { splitUrlToken } from './signed-url.ts'
 import { toProblem } from './to-problem.ts'
 import type { ReadClientInfo } from './trusted-proxies.ts'
 import type { Concurrency } from './upstream-concurrency.ts'
@@ -33,6 +35,7 @@ interface DecideOptions {
   readClientInfo: ReadClientInfo
   policy: Policy
   tokens: TokenVerifier
+  urlTokens: UrlTokenVerifier
   apiKeys: ApiKeys
   keyUses: Pick<KeyUseReporter, 'recordUse' | 'recordNetworkRefusal'>
   /**
@@ -141,6 +144,13 @@ export function createDecide(options: DecideOptions) {
     const row = policy.match(decision.request.method, path)
     decision.row = row
     decision.target = (row.toUpstreamPath === undefined ? path : row.toUpstreamPath(path)) + query
+    if (row.signed_urls) takeUrlToken(decision, path, query)
+  }
+
+  function takeUrlToken(decision: DecisionContext, path: string, query: string): void {
+    const split = splitUrlToken(path, query)
+    decision.urlCredential = split.credential
+    decision.target = decision.target.slice(0, decision.target.length - query.length) + split.query
   }
 
   function rejectUnacceptedKey({ row, request }: DecisionContext): void {
@@ -154,7 +164,11 @@ export function createDecide(options: DecideOptions) {
    */
   function authenticateCaller(decision: DecisionContext): Awaitable<void> {
     const { row, request } = decision
-    if (row.who === 'public' || (row.who === 'optional' && !hasCredential(request.headers))) return
+    if (
+      row.who === 'public' ||
+      (row.who === 'optional' && !decision.urlCredential && !hasCredential(request.headers))
+    )
+      return
     if (row.whenSignedIn) decision.row = row.whenSignedIn
     const caller = authenticate(decision)
     if (!(caller instanceof Promise)) {

@@ -6,6 +6,7 @@ import type { RequestHeaders } from '../http/request-headers.ts'
 import type { CompiledRow } from '../policy/policy.ts'
 import type { ApiKey } from '../tokens/api-keys.ts'
 import type { VerifiedToken } from '../tokens/verified-token.ts'
+import type { UrlCredential } from './signed-url.ts'
 
 /** A request's head as a runtime has it. */
 export interface RequestInfo {
@@ -50,6 +51,8 @@ export class DecisionContext {
   apiKey: ApiKey | undefined = undefined
   /** Whether the key was exchanged again because its token was stale. */
   isKeyRenewed = false
+  /** Of a signed URL, on a row that allows them. */
+  urlCredential: UrlCredential | undefined = undefined
   /** Headers that the limits add to the response, names and values in turn. */
   limitHeaders: Readonly<RawHeaders> = none
   /** Told to the origin in a header, where the request is forwarded over its limits. */

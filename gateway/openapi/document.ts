@@ -1,5 +1,5 @@
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi'
-import { createPublicContract, health } from '../../shared/contract.ts'
+import { createPublicContract, health, urlTokenParameter } from '../../shared/contract.ts'
 import {
   type Endpoint,
   type EndpointGroup,
@@ -65,6 +65,12 @@ const securitySchemes = {
     in: 'cookie',
     name: refreshCookie,
     description: 'In cookie mode: the refresh token, from a page whose origin is allowed.',
+  },
+  urlToken: {
+    type: 'apiKey',
+    in: 'query',
+    name: urlTokenParameter,
+    description: 'The token of a signed URL, for this path and query alone.',
   },
   client: { type: 'http', scheme: 'basic', description: 'Id and secret of an OAuth client.' },
 } as const
@@ -183,7 +189,11 @@ function bareOperationOf(row: CompiledRow, refer: Refer): ZodOpenApiOperationObj
 }
 
 function securityOf(row: CompiledRow, credential: Endpoint['credential']) {
-  const ofUsers = [{ accessToken: [] }, ...(row.keys ? [{ apiKey: [] }] : [])]
+  const ofUsers = [
+    { accessToken: [] },
+    ...(row.keys ? [{ apiKey: [] }] : []),
+    ...(row.signed_urls ? [{ urlToken: [] }] : []),
+  ]
   if (row.who === 'user') return ofUsers
   if (row.who === 'optional') return [{}, ...ofUsers]
   return credential ? [{}, { [credential]: [] }] : []

@@ -61,6 +61,8 @@ export const policyRowSchema = z
     passes: z.array(z.enum(['cookies', 'authorization', 'limits'])).default([]),
     /** Whether WebSockets are allowed, on runtimes that support them. */
     websocket: z.boolean().default(false),
+    /** Whether a signed URL may take the place of a token. */
+    signed_urls: z.boolean().default(false),
     /** From sending the request upstream to the head of the response. */
     deadline_seconds: z.number().positive().max(3600).default(30),
     /** Longest silence within a response body; the gateway then ends it. */
@@ -76,6 +78,10 @@ export const policyRowSchema = z
     path: ['who'],
     error: 'the row requires permissions, features or a level, so it must be for users: who must be user',
   })
+  .refine(
+    ({ who, method, signed_urls }) => !signed_urls || (who !== 'public' && methodsOf(method).includes('GET')),
+    { path: ['signed_urls'], error: 'the row must be a GET for users: who must be user or optional' },
+  )
   .refine(({ who, keys }) => who !== 'public' || !keys, {
     path: ['who'],
     error: 'the row accepts API keys, so it must be for users: who must be user or optional',
@@ -130,11 +136,12 @@ function compileRowWith(row: PolicyRow, namedLimits: NamedLimits): CompiledRow[]
   const { path, rewrite, who, limits } = parsed
   const toUpstreamPath = rewrite === undefined ? undefined : compileRewrite(path, rewrite)
   return methodsOf(parsed.method).map((method) => {
-    const websocket = parsed.websocket && method === 'GET'
+    const isGet = method === 'GET'
     const compiled = {
       ...parsed,
       method,
-      websocket,
+      websocket: parsed.websocket && isGet,
+      signed_urls: parsed.signed_urls && isGet,
       toUpstreamPath,
       hasOwnHeaders: hasRowHeaders(parsed),
       whenSignedIn: undefined,

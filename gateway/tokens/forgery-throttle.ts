@@ -1,4 +1,6 @@
+import type { VerifySignature } from '../../shared/auth/jwk.ts'
 import { Problem } from '../../shared/http/errors.ts'
+import { chain } from '../../shared/lib/async.ts'
 import { createBoundedMap } from '../../shared/lib/bounded-map.ts'
 import type { EpochMs } from '../../shared/lib/time.ts'
 import type { Now } from '../ports.ts'
@@ -44,6 +46,24 @@ export function createForgeryThrottle({ now }: { now: Now }) {
     return failures && failures.endsAt > now() ? failures : undefined
   }
 
+  function throttle(addressKey: string): Promise<void> | undefined {
+    const failures = failuresNow(addressKey)
+    if (!failures || failures.count < signatureFailuresAllowed) return undefined
+    const at = now()
+    const startAt = Math.max(at, failures.nextAt, all.nextAt)
+    if (startAt - at > maxWaitMs)
+      throw new Problem('overloaded', { cause: 'signature checks of an address with forged ones' })
+    failures.nextAt = Math.max(at, failures.nextAt) + 1000 / checksPerSecond.ofOne
+    all.nextAt = Math.max(at, all.nextAt) + 1000 / checksPerSecond.ofAll
+    return new Promise((resolve) => setTimeout(resolve, startAt - at))
+  }
+
+  function recordForgery(addressKey: string): void {
+    const failures = failuresNow(addressKey)
+    if (failures) failures.count++
+    else failuresOf.set(addressKey, { count: 1, endsAt: now() + windowMs, nextAt: 0 })
+  }
+
   return {
     /** Tracked addresses, ended windows included. */
     get size() {
@@ -55,22 +75,19 @@ export function createForgeryThrottle({ now }: { now: Now }) {
      * @returns undefined where the check may run immediately
      * @throws Problem `overloaded` where the queue is full
      */
-    throttle(addressKey: string): Promise<void> | undefined {
-      const failures = failuresNow(addressKey)
-      if (!failures || failures.count < signatureFailuresAllowed) return undefined
-      const at = now()
-      const startAt = Math.max(at, failures.nextAt, all.nextAt)
-      if (startAt - at > maxWaitMs)
-        throw new Problem('overloaded', { cause: 'signature checks of an address with forged ones' })
-      failures.nextAt = Math.max(at, failures.nextAt) + 1000 / checksPerSecond.ofOne
-      all.nextAt = Math.max(at, all.nextAt) + 1000 / checksPerSecond.ofAll
-      return new Promise((resolve) => setTimeout(resolve, startAt - at))
-    },
+    throttle,
 
-    recordForgery(addressKey: string): void {
-      const failures = failuresNow(addressKey)
-      if (failures) failures.count++
-      else failuresOf.set(addressKey, { count: 1, endsAt: now() + windowMs, nextAt: 0 })
+    recordForgery,
+
+    /** A check that is delayed for addresses with forged signatures, and counts forged ones. */
+    guard(verify: VerifySignature, addressKey: string): VerifySignature {
+      return (signed, signature) =>
+        chain(throttle(addressKey), () =>
+          chain(verify(signed, signature), (isGenuine) => {
+            if (!isGenuine) recordForgery(addressKey)
+            return isGenuine
+          }),
+        )
     },
   }
 }

@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import { claimsSchema, clockLeewaySeconds } from '../../shared/auth/claims.ts'
-import type { VerifySignature } from '../../shared/auth/jwk.ts'
 import { TokenError, verifyAccessToken } from '../../shared/auth/verify-access-token.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import { type Awaitable, chain } from '../../shared/lib/async.ts'
@@ -71,6 +70,18 @@ const hotCacheSize = 2_000
  */
 const hashedCharacters = 8
 
+/** @throws Problem of an error that a token's verification has thrown */
+export function throwTokenProblem(error: unknown): never {
+  if (error instanceof KeysUnavailableError) throw new Problem('keys_unavailable', { cause: error })
+  // Only the fault: zod's messages quote claims, which are personal data.
+  if (error instanceof TokenError)
+    throw error.fault === 'expired'
+      ? new TokenExpired()
+      : new Problem('invalid_token', { cause: error.fault })
+  if (error instanceof z.ZodError) throw new Problem('invalid_token', { cause: 'claims' })
+  throw error
+}
+
 /**
  * Verifies access tokens. A cached token skips the signature check for `recheckSeconds`, never the
  * check of its expiry.
@@ -115,17 +126,6 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
     }
   }
 
-  function fail(error: unknown): never {
-    if (error instanceof KeysUnavailableError) throw new Problem('keys_unavailable', { cause: error })
-    // Only the fault: zod's messages quote claims, which are personal data.
-    if (error instanceof TokenError)
-      throw error.fault === 'expired'
-        ? new TokenExpired()
-        : new Problem('invalid_token', { cause: error.fault })
-    if (error instanceof z.ZodError) throw new Problem('invalid_token', { cause: 'claims' })
-    throw error
-  }
-
   function cache(token: string, payload: unknown): CachedToken {
     const fresh = toCachedToken(token, payload)
     verified.set(hashOfToken(token), fresh)
@@ -144,20 +144,9 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
     return cached
   }
 
-  /** A check that is delayed for addresses with forged signatures, and counts forged ones. */
-  function throttled(verify: VerifySignature, addressKey: string): VerifySignature {
-    return (signed, signature) =>
-      chain(forgeryThrottle.throttle(addressKey), () =>
-        chain(verify(signed, signature), (isGenuine) => {
-          if (!isGenuine) forgeryThrottle.recordForgery(addressKey)
-          return isGenuine
-        }),
-      )
-  }
-
   function verifyUncached(token: string, addressKey: string): Awaitable<CachedToken> {
     const findKey = (kid: string) =>
-      chain(keys.find(kid), (verify) => verify && throttled(verify, addressKey))
+      chain(keys.find(kid), (verify) => verify && forgeryThrottle.guard(verify, addressKey))
     const payload = verifyAccessToken(token, { findKey, issuer, audience, now: now() })
     return chain(payload, (claims) => cache(token, claims))
   }
@@ -184,11 +173,11 @@ export function createTokenVerifier(options: TokenVerifierOptions) {
     verify(token: string, addressKey: string): Awaitable<VerifiedToken> {
       try {
         const verified = verifyUncached(token, addressKey)
-        return verified instanceof Promise ? verified.catch(fail) : verified
+        return verified instanceof Promise ? verified.catch(throwTokenProblem) : verified
       } catch (error) {
         // A foreign issuer is rejected before anything has to be awaited.
         if (error instanceof TokenError && isLegacy(token)) throw new LegacyToken()
-        return fail(error)
+        return throwTokenProblem(error)
       }
     },
   }

@@ -307,6 +307,27 @@ export async function countLateReplay(
   return row
 }
 
+/** A session that goes on, with what its next token would carry. */
+export async function selectLiveSession(
+  sql: Queryable,
+  { userId, sessionId }: SessionOwner,
+): Promise<SessionWithEntitlements | undefined> {
+  const [row] = await sql<[SessionWithEntitlements?]>`
+    with session as (
+      select sessions.id, sessions.user_id, sessions.expires_at, ${authenticationColumns(sql, sql`sessions`)}
+      from sessions
+      where sessions.id = ${sessionId} and sessions.user_id = ${userId}
+        and sessions.ended_at is null and sessions.expires_at > now()
+    )
+    select account.id as "userId", session.id as "sessionId",
+      ${secondsLeft(sql, sql`session.expires_at`)} as "sessionSecondsLeft",
+      ${authenticationMembers(sql, sql`session`)}, ${entitlementColumns(sql)}
+    from session
+    join user_accounts account on account.id = session.user_id ${entitlementTables(sql)}
+    where account.status = 'active'`
+  return row
+}
+
 /** The owner of a refresh token in any state whose session was not ended; it may be expired. */
 export async function selectOwner(sql: Queryable, hash: Uint8Array): Promise<SessionOwner | undefined> {
   const [row] = await sql<[SessionOwner?]>`

@@ -52,6 +52,9 @@ export const frontendClient = 'frontend'
 /** RFC 9068, section 2.1. */
 export const accessTokenType = 'at+jwt'
 
+/** Type of the token in a signed URL, so that neither kind of token passes for the other. */
+export const urlTokenType = 'gatehouse-url+jwt'
+
 /**
  * Audience of service tokens: the origin itself. User tokens never have it, so neither passes for
  * the other.

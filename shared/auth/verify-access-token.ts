@@ -2,7 +2,7 @@ import { base64url, decodeProtectedHeader, type JWTPayload } from 'jose'
 import { type Awaitable, chain } from '../lib/async.ts'
 import { memoizeByString } from '../lib/memoize-by-string.ts'
 import type { EpochMs } from '../lib/time.ts'
-import { accessTokenType, algorithm, clockLeewaySeconds } from './claims.ts'
+import { accessTokenType, algorithm, clockLeewaySeconds, urlTokenType } from './claims.ts'
 import type { VerifySignature } from './jwk.ts'
 
 /** Longest accepted token; real ones have about 1 kB. */
@@ -17,7 +17,11 @@ const compactJws = /^[\w-]+\.[\w-]+\.[\w-]{85}[AQgw]$/
 
 const headerNames = new Set(['alg', 'kid', 'typ'])
 
+type TokenType = typeof accessTokenType | typeof urlTokenType
+
 interface Expectations {
+  /** @default accessTokenType */
+  type?: TokenType
   /** undefined where no key has this id. */
   findKey: (kid: string) => Awaitable<VerifySignature | undefined>
   issuer: string
@@ -74,13 +78,13 @@ interface UnverifiedToken {
  */
 function readAccessToken(
   token: string,
-  expected: Pick<Expectations, 'issuer' | 'audience' | 'now'>,
+  expected: Pick<Expectations, 'type' | 'issuer' | 'audience' | 'now'>,
 ): UnverifiedToken {
   if (token.length > maxTokenLength || !compactJws.test(token)) throw new TokenError('not a compact JWS')
   const headerEnd = token.indexOf('.')
   const payloadEnd = token.lastIndexOf('.')
   return {
-    kid: keyIdOf(token.slice(0, headerEnd)),
+    kid: keyIdReaders[expected.type ?? accessTokenType](token.slice(0, headerEnd)),
     signed: token.slice(0, payloadEnd),
     signature: token.slice(payloadEnd + 1),
     payload: requireClaims(decodeJson(token.slice(headerEnd + 1, payloadEnd)), expected),
@@ -105,8 +109,13 @@ export function verifyAccessToken(token: string, expected: Expectations): Awaita
   })
 }
 
-/** All tokens of a key have the same header. */
-const keyIdOf = memoizeByString(function readKeyId(encodedHeader: string): string {
+/** All tokens of one type and key have the same header. */
+const keyIdReaders: Record<TokenType, (encodedHeader: string) => string> = {
+  [accessTokenType]: memoizeByString((header) => readKeyId(header, accessTokenType)),
+  [urlTokenType]: memoizeByString((header) => readKeyId(header, urlTokenType)),
+}
+
+function readKeyId(encodedHeader: string, type: TokenType): string {
   const header = readHeader(encodedHeader)
   // Headers that name or carry a key (jwk, jku, x5u) or an extension (crit) are never followed: RFC
   // 8725, section 3.10.
@@ -114,9 +123,9 @@ const keyIdOf = memoizeByString(function readKeyId(encodedHeader: string): strin
   if (foreign !== undefined) throw new TokenError('foreign header')
   if (header.alg !== algorithm || typeof header.kid !== 'string' || header.kid.length > maxKeyIdLength)
     throw new TokenError('alg or kid')
-  if (header.typ !== accessTokenType) throw new TokenError('typ')
+  if (header.typ !== type) throw new TokenError('typ')
   return header.kid
-})
+}
 
 function readHeader(encodedHeader: string) {
   try {

@@ -54,6 +54,7 @@ const allowed: Record<PublicEndpointKey | 'GET /v1/reports', readonly string[]> 
   'GET /v1/me': signedIn,
   'GET /v1/usage': signedIn,
   'PATCH /v1/me': ['user', 'subscriber', 'admin', 'superadmin'],
+  'POST /v1/signed-urls': signedIn,
   'GET /v1/api-keys': signedIn,
   // Free does not have api_access.
   'POST /v1/api-keys': ['subscriber', 'admin', 'superadmin'],

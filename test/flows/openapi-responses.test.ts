@@ -98,6 +98,7 @@ describe('responses are as the description has them', () => {
     await succeed('readSubscription', as('ada'))
     await fullStack.reportsFlushed()
     await succeed('readUsage', { query: { days: 7 }, ...as('ada') })
+    await succeed('createSignedUrl', { body: { path: '/v1/files/a.pdf' }, ...as('ada') })
     const { sessions } = await succeed('listOwnSessions', as('ada'))
     const other = sessions.find(({ current }) => !current)
     await succeed('endOwnSession', { params: { id: other?.id ?? '' }, ...as('ada') })

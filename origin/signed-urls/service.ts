@@ -1,0 +1,72 @@
+import { type Acr, frontendClient, urlTokenType } from '../../shared/auth/claims.ts'
+import { urlTokenParameter } from '../../shared/contract.ts'
+import type { Sql } from '../db/types.ts'
+import type { KeyRing } from '../keys/key-ring.ts'
+import { signJwt } from '../keys/sign-jwt.ts'
+import { type SessionOwner, selectLiveSession } from '../sessions/queries.ts'
+
+interface SignedUrlOptions {
+  sql: Sql
+  keys: Pick<KeyRing, 'signing'>
+  issuer: string
+  audience: string
+  /** Of an access token: as long may a stream last that such a URL opens. */
+  streamSeconds: number
+  /** How long aal2 lasts. */
+  aal2Seconds: number
+}
+
+/**
+ * Signs URLs: a token in the query that names the caller, and is good for one path and query. The
+ * gateway verifies it like an access token, without a query, and compares it with revocations.
+ */
+export function createSignedUrls({
+  sql,
+  keys,
+  issuer,
+  audience,
+  streamSeconds,
+  aal2Seconds,
+}: SignedUrlOptions) {
+  return {
+    /** @returns undefined where the session has ended, or its account is disabled */
+    async sign(owner: SessionOwner, target: string, lifeSeconds: number) {
+      const session = await selectLiveSession(sql, owner)
+      if (!session) return undefined
+      const { userId, sessionId, sessionSecondsLeft, secondsLeft, ...rest } = session
+      const { acr: reached, authTime, secondsSinceAuthTime, ...claims } = rest
+      const aal2SecondsLeft = reached === 'aal2' ? aal2Seconds - secondsSinceAuthTime : 0
+      const acr: Acr = aal2SecondsLeft > 0 ? 'aal2' : 'aal1'
+      // As an access token, it outlives neither session nor paid period nor aal2.
+      const longest = Math.min(
+        sessionSecondsLeft,
+        secondsLeft ?? sessionSecondsLeft,
+        acr === 'aal2' ? aal2SecondsLeft : sessionSecondsLeft,
+      )
+      const bounded = (seconds: number) => Math.max(1, Math.floor(Math.min(seconds, longest)))
+      const expiresIn = bounded(lifeSeconds)
+      const token = await signJwt(
+        keys.signing(),
+        urlTokenType,
+        {
+          ...claims,
+          acr,
+          auth_time: authTime,
+          iss: issuer,
+          aud: audience,
+          sub: userId,
+          sid: sessionId,
+          client_id: frontendClient,
+          target,
+          stream_exp: Math.floor(Date.now() / 1000) + bounded(streamSeconds),
+        },
+        expiresIn,
+      )
+      const separator = target.includes('?') ? '&' : '?'
+      const url = `${issuer.replace(/\/$/, '')}${target}${separator}${urlTokenParameter}=${token}`
+      return { url, expiresIn }
+    },
+  }
+}
+
+export type SignedUrlService = ReturnType<typeof createSignedUrls>
