@@ -18,6 +18,7 @@ import type { NamedLimits } from '../limits/limit-schema.ts'
 import { compilePolicy, type PolicyRow } from '../policy/policy.ts'
 import { type PolicyFile, readPolicyFile } from '../policy/policy-file.ts'
 import { logUnknownNames } from '../policy/policy-names.ts'
+import { toPlainIdentity } from '../tokens/identity-interner.ts'
 
 /** A row of the policy table whose upstream is a handler of the same app. */
 export type EmbeddedRow = Omit<PolicyRow, 'upstream'> & Partial<Pick<PolicyRow, 'upstream'>>
@@ -109,7 +110,7 @@ export function gatehouse<Bindings extends object>(
       return rejection
     }
     const { row, caller, limitHeaders } = result.decision
-    c.set('caller', caller?.identity ?? null)
+    c.set('caller', caller && toPlainIdentity(caller.identity))
     const limited = bodyLimit({
       maxSize: row.body_bytes,
       onError: () => fail(request, tooLarge(row.body_bytes)),

@@ -7,7 +7,7 @@ import { bearer } from '../../test/support/full-stack/full-stack.ts'
 import { createGatewayHarness, openRow } from '../../test/support/gateway/gateway-harness.ts'
 import { createIssuer } from '../../test/support/gateway/issuer.ts'
 import { createAssertionSigner } from './assertion-signer.ts'
-import { createIdentityInterner } from './identity-interner.ts'
+import { createIdentityInterner, toPlainIdentity } from './identity-interner.ts'
 
 const clock = createClock()
 const { publicJwk, privateJwk } = await generateKey()
@@ -36,7 +36,9 @@ describe('createAssertions', () => {
     const assertionFor = createAssertionSigner({ signer, now: clock.now })
     const ada = caller()
     const jwt = await assertionFor(ada, 'reports')
-    expect(await (await verifierFor('reports'))(jwt)).toMatchObject({ user: ada.identity })
+    expect(await (await verifierFor('reports'))(jwt)).toMatchObject({
+      user: toPlainIdentity(ada.identity),
+    })
     expect(await (await verifierFor('origin'))(jwt)).toBeUndefined()
   })
 
