@@ -5,6 +5,7 @@ import { type Problem, problemResponse } from '../shared/http/errors.ts'
 import { clientAddressHeader } from '../shared/http/headers.ts'
 import { bearer, problem } from '../test/support/full-stack/full-stack.ts'
 import { createOAuthFullStack, type OAuthFullStack } from '../test/support/full-stack/oauth-full-stack.ts'
+import { signUpWithTotp, totpCodeOf } from '../test/support/full-stack/second-factor.ts'
 import { type AddressLimits, authenticateSignInService } from './delegated-sign-in.ts'
 import type { OriginEnv } from './http/request-context.ts'
 
@@ -42,6 +43,12 @@ const from = (address: string) => ({ ...service, [clientAddressHeader]: address 
 const login = (headers: Record<string, string>, attempt = password, address = email) =>
   post('/auth/login', { email: address, password: attempt }, headers)
 
+/** The code of a login that a right password does not finish. */
+async function mfaTokenFrom(headers: Record<string, string>): Promise<string> {
+  const answer = await login(headers, password, 'factor@example.com')
+  return String((await problem(answer)).mfa_token)
+}
+
 async function outcome(answer: Response) {
   if (answer.ok) return String(answer.status)
   const { code, 'violated-policies': violated } = await problem(answer)
@@ -49,6 +56,20 @@ async function outcome(answer: Response) {
 }
 
 describe('a service that may sign users in, calling the origin itself', () => {
+  test('403 mfa_required, then 200: a second factor, whose password counts as no failure', async () => {
+    const { secret } = await signUpWithTotp(fullStack, 'factor@example.com')
+    const headers = from(newAddress())
+    for (let i = 0; i < 5; i++)
+      expect(await outcome(await login(headers, password, 'factor@example.com'))).toBe('403 mfa_required')
+    const body = { mfa_token: await mfaTokenFrom(headers), factor: 'totp', code: totpCodeOf(secret) }
+    expect((await post('/auth/login/factor', body, headers)).status).toBe(200)
+    for (let i = 0; i < 3; i++)
+      expect(await outcome(await post('/auth/login/factor', body, headers))).toBe('401 mfa_token_invalid')
+    expect(await outcome(await post('/auth/login/factor', body, headers))).toBe(
+      '429 rate_limited credentials',
+    )
+  })
+
   test('200: login, refresh, logout; the address is in the session, the attempt and the audit row', async () => {
     const address = newAddress()
     const answer = await login(from(address))

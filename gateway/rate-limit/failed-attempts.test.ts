@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { attemptHeader } from '../../shared/http/headers.ts'
 import { createCapturedLog } from '../../test/support/captured-log.ts'
 import { bearer, problem } from '../../test/support/full-stack/full-stack.ts'
 import {
@@ -133,6 +134,29 @@ test('429: an attempt that is counted and then 403 is a failure, and no longer i
   for (let i = 0; i < 6; i++) statuses.push((await call('/login', { method: 'POST', headers })).status)
   expect(statuses).toEqual([403, 403, 403, 403, 403, 429])
   expect(forwarded).toHaveLength(0)
+})
+
+/** Attempts that an upstream answers 403, and calls succeeded in its header. */
+async function statusesOfSucceeded(upstream: string) {
+  const { tryWith } = await createTrials({
+    policy: [{ ...trial, upstream }],
+    transport: async () => new Response(null, { status: 403, headers: { [attemptHeader]: 'succeeded' } }),
+  })
+  const answers: Response[] = []
+  for (let i = 0; i < 8; i++) answers.push(await tryWith(403))
+  return answers
+}
+
+// A right password whose second factor is due is 403: an office of such users is not locked out.
+test('403: attempts that the origin calls succeeded count as no failures, and no client sees that', async () => {
+  const answers = await statusesOfSucceeded('origin')
+  expect(answers.map(({ status }) => status)).toEqual(Array(8).fill(403))
+  expect(answers[0]?.headers.get(attemptHeader)).toBeNull()
+})
+
+test('429: another upstream cannot say so', async () => {
+  const answers = await statusesOfSucceeded('reports')
+  expect(answers.map(({ status }) => status)).toEqual([403, 403, 403, 403, 403, 429, 429, 429])
 })
 
 // Nobody may gain tries by taking Redis down.

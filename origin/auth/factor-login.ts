@@ -1,3 +1,4 @@
+import { overLimitProblem } from '../../shared/http/over-limit.ts'
 import type { Now } from '../../shared/lib/time.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql, Transaction } from '../db/types.ts'
@@ -99,6 +100,8 @@ export function createFactorLogin({
       const known = await deviceTokens.read(deviceToken)
       const hash = hashToken(mfaToken)
       const challenge = await reserveChallengeTry(sql, hash)
+      // Of an address over its limit, only a genuine token gets another response.
+      if (!challenge && context.overLimit) throw overLimitProblem(context.overLimit, 'mfa_token_invalid')
       if (!challenge) return { kind: 'mfa_token_invalid' }
       const { userId, passwordVersion, deviceId } = challenge
       if (deviceId !== null && !known.some(({ id }) => id === deviceId)) return { kind: 'mfa_token_invalid' }
