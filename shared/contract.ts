@@ -1,8 +1,8 @@
-import { apiKeys } from './contract/api-keys.ts'
 import { audit } from './contract/audit.ts'
 import { planAdministration } from './contract/catalogue/plan-administration.ts'
 import { roles } from './contract/catalogue/roles.ts'
-import { factors } from './contract/factors.ts'
+import { apiKeys } from './contract/credentials/api-keys.ts'
+import { factors } from './contract/credentials/factors.ts'
 import type { ListResponse } from './contract/lists.ts'
 import { clients } from './contract/oauth/clients.ts'
 import { oauth } from './contract/oauth/oauth.ts'
@@ -16,15 +16,15 @@ import { usage } from './contract/usage.ts'
 import { users } from './contract/users.ts'
 import type { EndpointKey, EndpointsOf, ResponseBody } from './endpoint/endpoint.ts'
 
+export * from './contract/audit.ts'
+export * from './contract/catalogue/plan-administration.ts'
+export * from './contract/catalogue/roles.ts'
 /**
  * The contract of every endpoint: its request, its responses and its errors. Request bodies are
  * strict: an unknown member is rejected by its name.
  */
-export * from './contract/api-keys.ts'
-export * from './contract/audit.ts'
-export * from './contract/catalogue/plan-administration.ts'
-export * from './contract/catalogue/roles.ts'
-export * from './contract/factors.ts'
+export * from './contract/credentials/api-keys.ts'
+export * from './contract/credentials/factors.ts'
 export type { PasswordFaultCode } from './contract/fields.ts'
 export * from './contract/health.ts'
 export * from './contract/internal/gateway-reports.ts'

@@ -1,5 +1,5 @@
 import { type Context, Hono } from 'hono'
-import { type ApiKeyItem, apiKeys as contract } from '../../shared/contract/api-keys.ts'
+import { type ApiKeyItem, apiKeys as contract } from '../../shared/contract/credentials/api-keys.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import { upgradeUrl } from '../../shared/http/upgrade-url.ts'
 import type { AdminAction } from '../admin/authority.ts'

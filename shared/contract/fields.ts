@@ -37,6 +37,21 @@ export const password = z.string().min(1).max(maxPasswordLength).meta({ format: 
 
 export const opaqueToken = z.string().min(1).max(512)
 
+/** Six digits of an authenticator app, with or without spaces. */
+export const totpCode = z
+  .string()
+  .max(16)
+  .transform((text) => text.replaceAll(/\s/g, ''))
+  .refine((text) => /^\d{6}$/.test(text), { error: 'must be six digits' })
+  .meta({ pattern: '^\\s*(?:\\d\\s*){6}$', examples: ['123456'] })
+
+/** A recovery code as it was shown; case, spaces and hyphens do not matter. */
+export const recoveryCode = z
+  .string()
+  .min(8)
+  .max(40)
+  .meta({ examples: ['k3mv-9x2p-71qh'] })
+
 /**
  * Reasons to reject a new password. Frontends translate them, so their meaning never changes.
  */

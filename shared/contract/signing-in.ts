@@ -1,7 +1,6 @@
 import { z } from 'zod'
 import { defineEndpointGroup, defineEndpoints, noContent } from '../endpoint/endpoint.ts'
-import { factorLoginBody } from './factors.ts'
-import { email, opaqueToken, password } from './fields.ts'
+import { email, opaqueToken, password, recoveryCode, totpCode } from './fields.ts'
 import { acceptedResponse, type ContractSettings, createPasswordEndpoints } from './passwords.ts'
 
 /**
@@ -14,6 +13,18 @@ const loginBody = z.strictObject({
   password,
   token_delivery: tokenDelivery,
 })
+
+const factorLoginMembers = {
+  mfa_token: opaqueToken,
+  token_delivery: z.enum(['body', 'cookie']).default('body'),
+  /** Whether this device may skip the second factor next time: for `MFA_DEVICE_SECONDS`. */
+  remember_device: z.boolean().default(false),
+}
+
+const factorLoginBody = z.discriminatedUnion('factor', [
+  z.strictObject({ factor: z.literal('totp'), code: totpCode, ...factorLoginMembers }),
+  z.strictObject({ factor: z.literal('recovery_code'), code: recoveryCode, ...factorLoginMembers }),
+])
 
 /** RFC 6749, section 6, for the token alone; in cookie mode it comes by its cookie. */
 const refreshBody = z.strictObject({ refresh_token: opaqueToken.optional() })

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { defineEndpointGroup, noContent, ok } from '../endpoint/endpoint.ts'
-import { displayName, network, permissionName, time, utcDateTime, uuid } from './fields.ts'
+import { defineEndpointGroup, noContent, ok } from '../../endpoint/endpoint.ts'
+import { displayName, network, permissionName, time, utcDateTime, uuid } from '../fields.ts'
 
 /** A live API key. The key itself is in no response but that of its creation. */
 const apiKeyItem = z

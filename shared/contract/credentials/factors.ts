@@ -1,38 +1,11 @@
 import { z } from 'zod'
-import { defineEndpointGroup, noContent, ok } from '../endpoint/endpoint.ts'
-import { opaqueToken, password, utcDateTime } from './fields.ts'
-
-/** Six digits of an authenticator app, with or without spaces. */
-export const totpCode = z
-  .string()
-  .max(16)
-  .transform((text) => text.replaceAll(/\s/g, ''))
-  .refine((text) => /^\d{6}$/.test(text), { error: 'must be six digits' })
-  .meta({ pattern: '^\\s*(?:\\d\\s*){6}$', examples: ['123456'] })
-
-/** A recovery code as it was shown; case, spaces and hyphens do not matter. */
-export const recoveryCode = z
-  .string()
-  .min(8)
-  .max(40)
-  .meta({ examples: ['k3mv-9x2p-71qh'] })
+import { defineEndpointGroup, noContent, ok } from '../../endpoint/endpoint.ts'
+import { password, recoveryCode, totpCode, utcDateTime } from '../fields.ts'
 
 /** Names of second factors. */
 export const factorName = z.enum(['totp', 'recovery_code'])
 
 export type FactorName = z.output<typeof factorName>
-
-const loginMembers = {
-  mfa_token: opaqueToken,
-  token_delivery: z.enum(['body', 'cookie']).default('body'),
-  /** Whether this device may skip the second factor next time: for `MFA_DEVICE_SECONDS`. */
-  remember_device: z.boolean().default(false),
-}
-
-export const factorLoginBody = z.discriminatedUnion('factor', [
-  z.strictObject({ factor: z.literal('totp'), code: totpCode, ...loginMembers }),
-  z.strictObject({ factor: z.literal('recovery_code'), code: recoveryCode, ...loginMembers }),
-])
 
 const stepUpBody = z.discriminatedUnion('factor', [
   z.strictObject({ factor: z.literal('password'), password }),
