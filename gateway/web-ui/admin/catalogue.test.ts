@@ -85,6 +85,7 @@ describe('the pages of the catalogue', { timeout: 90_000 }, () => {
     await said(page, 'editor is created.')
 
     await page.getByRole('link', { name: 'editor' }).click()
+    await page.getByRole('heading', { level: 1, name: 'editor' }).waitFor()
     await page.getByLabel('Level').fill('30')
     await page.getByRole('button', { name: 'Save', exact: true }).click()
     await said(page, 'editor is saved.')
@@ -96,6 +97,7 @@ describe('the pages of the catalogue', { timeout: 90_000 }, () => {
 
     await turnTo(page, 'Permissions')
     await page.getByRole('link', { name: 'orders.read' }).click()
+    await page.getByRole('heading', { level: 1, name: 'orders.read' }).waitFor()
     await page.getByRole('button', { name: 'Remove this permission' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click()
     await refused(page, 'This is in use: 1 role has it.')
@@ -141,6 +143,7 @@ describe('the pages of the catalogue', { timeout: 90_000 }, () => {
     await page.getByRole('button', { name: 'Create plan' }).click()
     await said(page, 'Team is created')
     await page.getByRole('link', { name: 'Team' }).click()
+    await page.getByRole('heading', { level: 1, name: 'Team' }).waitFor()
     await page.getByLabel('Chat with us').check()
     await page.getByRole('button', { name: 'Save features' }).click()
     await said(page, 'Team has 1 features now.')
