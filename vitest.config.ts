@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config'
+import { poolerSuite } from './test/support/vitest/pooler-suite.ts'
 import { retriedTests } from './test/support/vitest/retried-tests.ts'
 
 // deploy/aws is a package of its own: npm run check:aws installs and tests it.
@@ -13,6 +14,7 @@ const common = {
   retry: process.env.CI ? 1 : 0,
 }
 const clockTests = '**/*.clock.test.ts'
+const isBehindPooler = (process.env.TEST_POOLER ?? '') !== ''
 
 export default defineConfig({
   test: {
@@ -23,7 +25,7 @@ export default defineConfig({
         test: {
           ...common,
           name: 'parallel',
-          include: ['**/*.test.ts'],
+          include: isBehindPooler ? poolerSuite : ['**/*.test.ts'],
           exclude: [...exclude, clockTests],
           maxWorkers: '100%',
           sequence: { groupOrder: 0 },
