@@ -77,7 +77,7 @@ describe('what each image is made of, put into an empty folder', { timeout: 240_
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     const exit = once(child, 'exit').then(([code]) => code)
-    return { child, exit, out: text(child.stdout), complaints: text(child.stderr) }
+    return { child, exit, out: text(child.stdout), errorOutput: text(child.stderr) }
   }
 
   const healthcheckOf = (image: string) =>
@@ -127,8 +127,8 @@ describe('what each image is made of, put into an empty folder', { timeout: 240_
       ['first-key', /^Made the signing key /],
       ['first-key', /^There is a signing key already/],
     ] as const) {
-      const { exit, out, complaints } = start('command', environment(job), services[job]?.command)
-      expect({ code: await exit, complaints: await complaints }).toEqual({ code: 0, complaints: '' })
+      const { exit, out, errorOutput } = start('command', environment(job), services[job]?.command)
+      expect({ code: await exit, errorOutput: await errorOutput }).toEqual({ code: 0, errorOutput: '' })
       expect(await out).toMatch(said)
     }
 
@@ -159,8 +159,8 @@ describe('what each image is made of, put into an empty folder', { timeout: 240_
     expect((await fetch(`${gateway}/v1/reports`, bearer)).status).toBe(403)
 
     for (const { child } of running) child.kill('SIGTERM')
-    for (const { exit, complaints } of running)
-      expect({ code: await exit, complaints: await complaints }).toEqual({ code: 0, complaints: '' })
+    for (const { exit, errorOutput } of running)
+      expect({ code: await exit, errorOutput: await errorOutput }).toEqual({ code: 0, errorOutput: '' })
     expect(await healthcheck('/live')).toBe(1)
     expect(files()).toEqual(before)
   })

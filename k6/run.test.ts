@@ -22,26 +22,26 @@ async function runScenario(scenario: string, environment: Record<string, string>
     env: { PATH: folder, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  const [said, complaints, [code]] = await Promise.all([
+  const [said, errorOutput, [code]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),
     once(child, 'exit'),
   ])
-  return { code, said, complaints }
+  return { code, said, errorOutput }
 }
 
 describe('78 in one line, before anything is built', () => {
   test.each(['smoke', 'frontend'])('%s beside a production .env', async (scenario) => {
     await writeFile(join(folder, '.env'), 'NODE_ENV=production\nISSUER_URL=https://auth.example.com\n')
-    const { code, said, complaints } = await runScenario(scenario)
+    const { code, said, errorOutput } = await runScenario(scenario)
     expect({ code, said }).toEqual({ code: 78, said: '' })
-    expect(complaints).toMatch(/^NODE_ENV is production in .+\.env: .+\n$/)
+    expect(errorOutput).toMatch(/^NODE_ENV is production in .+\.env: .+\n$/)
   })
 
   test('in a production environment', async () => {
-    const { code, complaints } = await runScenario('smoke', { NODE_ENV: 'production' })
+    const { code, errorOutput } = await runScenario('smoke', { NODE_ENV: 'production' })
     expect(code).toBe(78)
-    expect(complaints).toMatch(/^NODE_ENV is production in the environment: .+\n$/)
+    expect(errorOutput).toMatch(/^NODE_ENV is production in the environment: .+\n$/)
   })
 })
 
@@ -53,7 +53,7 @@ test('the environment wins over .env', async () => {
 })
 
 test('69 in one line where a scenario needs k6, and neither k6 nor go is there', async () => {
-  const { code, said, complaints } = await runScenario('hundred-thousand')
+  const { code, said, errorOutput } = await runScenario('hundred-thousand')
   expect({ code, said }).toEqual({ code: 69, said: '' })
-  expect(complaints).toBe('k6 was not run: neither k6 nor go, which could build it, is on the PATH.\n')
+  expect(errorOutput).toBe('k6 was not run: neither k6 nor go, which could build it, is on the PATH.\n')
 })

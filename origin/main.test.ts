@@ -17,7 +17,7 @@ test('78: a Redis of another kind than REDIS_URL says, with the reason', async (
     },
     stdio: ['ignore', 'ignore', 'pipe'],
   })
-  const complaints = text(child.stderr)
+  const errorOutput = text(child.stderr)
   expect((await once(child, 'exit'))[0]).toBe(78)
-  expect(await complaints).toContain('REDIS_URL: leads to one server')
+  expect(await errorOutput).toContain('REDIS_URL: leads to one server')
 })

@@ -44,7 +44,7 @@ describe('with the clocks of gateway and origin apart', () => {
     const refreshed = await fullStack.post('/auth/refresh', { refresh_token: tokens.refresh_token })
     expect(refreshed.status).toBe(200)
     expect((await fullStack.call('/v1/plans')).status).toBe(200)
-    await fullStack.heard()
+    await fullStack.syncRevocations()
     expect((await fullStack.call('/v1/me', { headers: bearer(tokens.access_token) })).status).toBe(200)
     expect(refusedBy(fullStack)).toBe(0)
   })
@@ -52,7 +52,7 @@ describe('with the clocks of gateway and origin apart', () => {
   test('502 assertion_refused: login, refresh, plans with the gateway 5 min ahead, and no failed attempt', async () => {
     const fullStack = await createSkewedFullStack({ seconds: 0 })
     const { tokens } = await fullStack.signUp(email)
-    await fullStack.heard()
+    await fullStack.syncRevocations()
     fullStack.setSkew(300)
     const requests = [
       () => login(fullStack),
@@ -108,7 +108,7 @@ describe('an origin that does not know the assertion key of the gateway', () => 
     const fullStack = await createSkewedFullStack({ seconds: 0, environment: await foreignKey() })
     const before = refusedBy(fullStack)
     expect(before).toBeGreaterThanOrEqual(2)
-    await fullStack.heard()
+    await fullStack.syncRevocations()
     expect(refusedBy(fullStack)).toBe(before + 1)
   })
 })

@@ -104,7 +104,7 @@ describe('a revoked token', () => {
     const token = await harness.issuer.sign({ sid })
     expect(await outcome(call(harness, token))).toBe(200)
     feed.end(sid)
-    await harness.heard()
+    await harness.syncRevocations()
     const answer = await call(harness, token)
     expect(answer.status).toBe(401)
     expect(answer.headers.get('www-authenticate')).toBe('Bearer error="invalid_token"')
@@ -120,7 +120,7 @@ describe('a revoked token', () => {
     const after = await harness.issuer.sign({ ...user, epoch: { user: 1, role: 1, plan: 2 } })
     expect(await outcome(call(harness, before))).toBe(200)
     feed.raise('plan', 'pro', 2)
-    await harness.heard()
+    await harness.syncRevocations()
     expect(await outcome(call(harness, before))).toBe('401 claims_stale')
     expect(await outcome(call(harness, await harness.issuer.sign({ plan: 'pro' })))).toBe('401 claims_stale')
     expect(await outcome(call(harness, await harness.issuer.sign({ plan: 'free' })))).toBe(200)
@@ -132,7 +132,7 @@ describe('a revoked token', () => {
     const harness = await start({ revocations: feed.answer })
     const user = { sub: crypto.randomUUID(), sid: crypto.randomUUID(), quota: 2 }
     feed.end(user.sid)
-    await harness.heard()
+    await harness.syncRevocations()
     const ended = await harness.issuer.sign(user)
     for (let i = 0; i < 20; i++) expect(await outcome(call(harness, ended))).toBe('401 session_ended')
     const live = await harness.issuer.sign({ ...user, sid: crypto.randomUUID() })
@@ -165,7 +165,7 @@ describe('a revoked token', () => {
     const isStale = ({ index }: { index: number }) => index % 3 === 1
     for (const user of users.filter(isEnded)) feed.end(user.sid)
     for (const user of users.filter(isStale)) feed.raise('user', user.sub, 2)
-    await harness.heard()
+    await harness.syncRevocations()
     for (const order of [shuffled, users])
       expect(await Promise.all(order.map(seen))).toEqual(
         order.map((user) => (isEnded(user) ? 'session_ended' : isStale(user) ? 'claims_stale' : user.sub)),
@@ -178,8 +178,8 @@ describe('following the feed', () => {
     const feed = createFeed()
     const harness = await start({ revocations: feed.answer })
     feed.end(crypto.randomUUID())
-    await harness.heard()
-    await harness.heard()
+    await harness.syncRevocations()
+    await harness.syncRevocations()
     const path = '/internal/gateway/revocations'
     expect(feed.targets).toEqual([path, `${path}?after=1`, `${path}?after=2`])
   })
@@ -191,18 +191,18 @@ describe('following the feed', () => {
     const sid = crypto.randomUUID()
     const [ended, live] = [await harness.issuer.sign({ sid }), await harness.issuer.sign()]
     feed.end(sid, clock.now())
-    await harness.heard()
+    await harness.syncRevocations()
     feed.down = true
     clock.advance(59)
-    await harness.heard()
+    await harness.syncRevocations()
     expect(await revocationCheck(harness)).toMatchObject({ status: 200, state: 'pass', detail: 'feed' })
     clock.advance(2)
-    await harness.heard()
+    await harness.syncRevocations()
     expect(await revocationCheck(harness)).toMatchObject({ status: 200, state: 'warn' })
     expect(await outcome(call(harness, live))).toBe(200)
     expect(await outcome(call(harness, ended))).toBe('401 session_ended')
     feed.down = false
-    await harness.heard()
+    await harness.syncRevocations()
     clock.advance(1)
     expect(await revocationCheck(harness)).toMatchObject({ status: 200, state: 'pass' })
   })
@@ -218,7 +218,7 @@ describe('following the feed', () => {
     feed.down = true
     feed.end(sid, clock.now())
     clock.advance(900 + clockLeewaySeconds - 1)
-    await harness.heard()
+    await harness.syncRevocations()
     expect(await outcome(call(harness, token))).toBe(200)
     clock.advance(2)
     expect(await outcome(call(harness, token))).toBe('401 invalid_token')
@@ -231,9 +231,9 @@ describe('following the feed', () => {
     const harness = await start({ revocations: feed.answer, now: clock.now })
     expect(harness.revocationState).toEqual({ source: 'feed', lagMs: undefined, contactAt: clock.now() })
     feed.end(crypto.randomUUID(), clock.now() - 700)
-    await harness.heard()
+    await harness.syncRevocations()
     expect(harness.revocationState.lagMs).toBe(700)
-    await harness.heard()
+    await harness.syncRevocations()
     expect(harness.revocationState.lagMs).toBe(700)
   })
 

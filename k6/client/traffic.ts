@@ -1,9 +1,9 @@
 import { check } from 'k6'
 import type { RefinedResponse } from 'k6/http'
 import { Counter, Rate } from 'k6/metrics'
-import { complain } from './complaints.ts'
 import { get, login, refresh, remember, visit } from './frontend.ts'
 import { rate, seconds } from './load-test-environment.ts'
+import { logFailure } from './log-failure.ts'
 import { drawKind, type Kind } from './mix.ts'
 import { ownUsers, userCount } from './users.ts'
 
@@ -83,6 +83,6 @@ export function frontend(): Answer {
   failed.add(answer.status !== 200, { kind })
   unauthorized.add(answer.status === 401 ? 1 : 0)
   serverErrors.add(answer.status === 0 || answer.status >= 500 ? 1 : 0)
-  if (answer.status !== 200) complain(kind, answer)
+  if (answer.status !== 200) logFailure(kind, answer)
   return answer
 }

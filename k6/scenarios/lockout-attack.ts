@@ -1,9 +1,9 @@
 import { check, sleep } from 'k6'
 import exec from 'k6/execution'
 import { Counter, Rate } from 'k6/metrics'
-import { complain } from '../client/complaints.ts'
 import { login, refresh, remember, visit } from '../client/frontend.ts'
 import { rate, seconds } from '../client/load-test-environment.ts'
+import { logFailure } from '../client/log-failure.ts'
 import { type Summary, summarize } from '../client/summary.ts'
 
 /**
@@ -77,7 +77,7 @@ const attacker = () => firstAttacker + exec.scenario.iterationInTest
 export function guess() {
   const answer = login({ number: attacker(), email: victim().email }, `guess ${Math.random()}`)
   breakIns.add(answer.status === 200 ? 1 : 0)
-  if (![401, 503].includes(answer.status)) complain('guess', answer)
+  if (![401, 503].includes(answer.status)) logFailure('guess', answer)
   guessesShed.add(answer.status === 503 ? 1 : 0)
   check(answer, {
     'a guess is answered 401, or 503 where too many hash': ({ status }) => [401, 503].includes(status),
@@ -102,7 +102,7 @@ export function owner(cookies: string[]) {
   while (Date.now() < endsAt) {
     const answer = login(user, password, { cookie })
     ownersFailed.add(answer.status !== 200)
-    if (answer.status !== 200) complain('an owner', answer)
+    if (answer.status !== 200) logFailure('an owner', answer)
     else {
       remember(user, answer)
       check(refresh(user), { 'a session of a locked account refreshes': ({ status }) => status === 200 })

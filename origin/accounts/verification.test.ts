@@ -178,7 +178,7 @@ describe('an account that another person registered with my address', () => {
     await fullStack.post('/auth/password/forgot', { email })
     const reset = { token: await fullStack.mailedToken(email), password: mine }
     expect((await fullStack.post('/auth/password/reset', reset)).status).toBe(204)
-    await fullStack.heard()
+    await fullStack.syncRevocations()
     const refused = await fullStack.call('/v1/me', { headers: bearer(theirs.access_token) })
     expect((await problem(refused)).code).toBe('session_ended')
     expect((await fullStack.post('/auth/refresh', { refresh_token: theirs.refresh_token })).status).toBe(401)

@@ -30,7 +30,7 @@ test('204: removes the factors of an account, audited and mailed; its aal2 token
   const lost = await signUpWithTotp(fullStack, 'lost@example.com')
   const userId = String(decodeJwt(lost.accessToken).sub)
   expect((await reset(userId, aal2)).status).toBe(204)
-  await fullStack.heard()
+  await fullStack.syncRevocations()
   const me = await fullStack.call('/v1/me', { headers: bearer(lost.accessToken) })
   expect(await problem(me)).toMatchObject({ code: 'claims_stale' })
   const refreshed = await fullStack.post('/auth/refresh', { refresh_token: lost.tokens.refresh_token })

@@ -215,7 +215,7 @@ describe('a permission', () => {
     const orders = { name: 'orders.read', description: 'See orders' }
     expect(await send('POST', '/admin/permissions', orders)).toEqual({ status: 200, body: orders })
     expect(await told()).toEqual([{ scope: 'role', subject: 'superadmin' }])
-    await fullStack.heard()
+    await fullStack.syncRevocations()
     superadmin = (await fullStack.login('root@example.com', password)).access_token
     expect(decodeJwt(superadmin).permissions).toContain('orders.read')
     expect(await send('PATCH', '/admin/permissions/orders.read', { description: 'Orders' })).toEqual({

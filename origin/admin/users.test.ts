@@ -167,7 +167,7 @@ describe('PUT /admin/users/{id}/role', () => {
   test('a demoted user gets claims_stale at once, and the new permissions by a refresh', async () => {
     const session = await fullStack.login('second@example.com', password)
     await setRole('admin', ids.second, 'guest')
-    await fullStack.heard()
+    await fullStack.syncRevocations()
     const refused = await fullStack.call('/auth/sessions', { headers: bearer(session.access_token) })
     expect({ status: refused.status, code: (await problem(refused)).code }).toEqual({
       status: 401,
@@ -219,7 +219,7 @@ describe('PUT /admin/users/{id}/role', () => {
     })
   })
 
-  // Until the gateways have heard, a disabled admin's token is still let through.
+  // Until the gateways have read the revocation, a disabled admin's token is still let through.
   test.each<[string, string, (target: string) => string, unknown?]>([
     ['no role', 'PUT', (target) => `/admin/users/${target}/role`, { role: 'guest' }],
     ['no lock', 'POST', (target) => `/admin/users/${target}/lock`, {}],
@@ -255,7 +255,7 @@ describe('POST /admin/users/{id}/lock and unlock', () => {
     const session = await fullStack.login('second@example.com', password)
     const lock = await send('POST', `/admin/users/${ids.second}/lock`, 'admin', { reason: 'fraud' })
     expect(lock.status).toBe(204)
-    await fullStack.heard()
+    await fullStack.syncRevocations()
     expect((await fullStack.call('/v1/me', { headers: bearer(session.access_token) })).status).toBe(401)
     const refresh = await fullStack.post('/auth/refresh', { refresh_token: session.refresh_token })
     expect(refresh.status).toBe(401)

@@ -160,7 +160,7 @@ describe('npm run catalogue', () => {
     await writeFile(join(folder, 'next.yaml'), out.replace('level: 20', 'level: 30'))
     const applied = await catalogue('apply', 'next.yaml')
     expect(applied.out).toContain('~ role writer: level 20 -> 30\nTokens to refresh: role writer\n')
-    await fullStack.heard()
+    await fullStack.syncRevocations()
     const codeOf = async (token: string) =>
       ((await (await fullStack.call('/v1/me', { headers: bearer(token) })).json()) as { code?: string }).code
     expect(await codeOf(writer)).toBe('claims_stale')

@@ -215,7 +215,7 @@ describe('refresh, revocation and epochs through changes of the level', () => {
     for (const token of [tokens.access_token, accessToken, after.access_token])
       expect((await fullStack.call('/v1/me', { headers: bearer(token) })).status).toBe(200)
     await ends[end as keyof typeof ends](after)
-    await fullStack.heard()
+    await fullStack.syncRevocations()
     const expected = end === 'role change' ? '401 claims_stale' : '401 session_ended'
     for (const token of [tokens.access_token, accessToken, after.access_token])
       expect(await codeOf(await fullStack.call('/v1/me', { headers: bearer(token) }))).toBe(expected)

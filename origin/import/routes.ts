@@ -3,7 +3,7 @@ import { type ImportResult, services } from '../../shared/contract.ts'
 import type { ServiceEnv } from '../oauth/tokens/require-service.ts'
 import { serveService } from '../oauth/tokens/serve-service.ts'
 import type { AccountRules } from './account.ts'
-import { createIntake } from './intake.ts'
+import { createAccountReader } from './account-reader.ts'
 import { highestImportedLevel } from './rules.ts'
 import type { AccountImporter, ImportOutcome } from './service.ts'
 
@@ -22,8 +22,8 @@ export function createImportRoutes({ importer, rules }: ImportRoutesOptions) {
   const routes = new Hono<ServiceEnv>()
 
   serveService(routes, importUsers, async ({ body, respond }, c) => {
-    const takeIn = createIntake({ unit: 'item', ...rules })
-    const read = body.users.map((user, index) => takeIn(user, index + 1))
+    const readUniqueAccount = createAccountReader({ unit: 'item', ...rules })
+    const read = body.users.map((user, index) => readUniqueAccount(user, index + 1))
     const accounts = read.flatMap((each) => (each.kind === 'read' ? [each.account] : []))
     const by = { client_id: c.get('service').clientId }
     const imported = (await importer.import(accounts, { grant, context: c.get('context'), by })).values()

@@ -8,7 +8,7 @@ import { createEncryption, type Encryption } from '../keys/encryption.ts'
 import { selectKeys } from '../keys/queries.ts'
 import { decryptKey, KeyDecryptionError } from '../keys/stored-key.ts'
 import type { AccountRules, GivenAccount } from './account.ts'
-import { createIntake } from './intake.ts'
+import { createAccountReader } from './account-reader.ts'
 import { explainInputError, type Input, openInput } from './open-input.ts'
 import { createProgressBar } from './progress-bar.ts'
 import { readLines } from './read-lines.ts'
@@ -82,7 +82,7 @@ interface FileImport {
 
 async function importFile(sql: Sql, encryption: Encryption, { input, command, rules }: FileImport) {
   const importer = createAccountImporter({ sql, encryption })
-  const takeIn = createIntake({ unit: 'line', ...rules })
+  const readUniqueAccount = createAccountReader({ unit: 'line', ...rules })
   const options = {
     grant: { highestLevel: highestImportedLevel, roles: command.allowedRoles },
     isDryRun: command.isDryRun,
@@ -112,7 +112,7 @@ async function importFile(sql: Sql, encryption: Encryption, { input, command, ru
   }
 
   for await (const line of readLines(input.chunks, explainInputError)) {
-    const read = line.kind === 'line' ? takeIn(line.value, line.number) : line
+    const read = line.kind === 'line' ? readUniqueAccount(line.value, line.number) : line
     if (read.kind === 'rejected') {
       count(line.number, read)
       continue

@@ -128,12 +128,12 @@ export function createAccountImporter({ sql, encryption }: ImporterOptions) {
       if (changes.email !== undefined) await spendEmailTokens(transaction, 'email_verification', userId)
       if (changes.email !== undefined || changes.password !== undefined)
         await spendEmailTokens(transaction, 'password_reset', userId)
-      if (changes.subscription) await book(transaction, userId, changes.subscription, catalogue)
+      if (changes.subscription) await assignPlan(transaction, userId, changes.subscription, catalogue)
     }
   }
 
   /** As in a new account, a period that is over began a day before its end. */
-  async function book(
+  async function assignPlan(
     transaction: Transaction,
     userId: string,
     { plan, periodEndsAt: end }: { plan: string; periodEndsAt: string | null },

@@ -181,7 +181,7 @@ describe('POST /auth/exchange', () => {
     await fullStack.sql`update user_accounts set epoch = epoch + 5 where id = ${userId}`
     const response = await exchange(tokenOf({ sub: 'old-4' }))
     const { access_token } = (await response.json()) as TokenResponse
-    await fullStack.heard()
+    await fullStack.syncRevocations()
     expect((await fullStack.call('/v1/me', { headers: bearer(access_token) })).status).toBe(200)
   })
 

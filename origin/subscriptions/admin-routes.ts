@@ -11,7 +11,7 @@ import { type SubscriptionRow, selectSubscriptionPage } from './list-queries.ts'
 import { periodIsOver, unknownPlan } from './problems.ts'
 import type { Subscription } from './queries.ts'
 import { subscriptionJson } from './replace-subscription.ts'
-import type { BookingOutcome, SubscriptionService } from './service.ts'
+import type { AssignmentOutcome, SubscriptionService } from './service.ts'
 
 interface SubscriptionAdminOptions {
   sql: Sql
@@ -39,7 +39,7 @@ export function createSubscriptionAdminRoutes({ sql, subscriptions }: Subscripti
     const { plan, period_ends_at: periodEndsAt } = body
     const { sub: actorId } = requireUser(c.get('user'))
     const change = { userId: params.id, actorId, context: c.get('context') }
-    const subscription = booked(await subscriptions.book(change, { plan, periodEndsAt }))
+    const subscription = booked(await subscriptions.assignPlan(change, { plan, periodEndsAt }))
     return respond({ user_id: params.id, ...subscriptionJson(subscription) })
   })
 
@@ -58,7 +58,7 @@ function subscriptionItem(row: SubscriptionRow): SubscriptionItem {
 }
 
 /** @throws Problem `not_found`, `validation_failed`, `escalation_refused` */
-function booked(outcome: BookingOutcome): Subscription {
+function booked(outcome: AssignmentOutcome): Subscription {
   switch (outcome.kind) {
     case 'booked':
       return outcome.subscription

@@ -91,7 +91,8 @@ describe('PUT /admin/users/{id}/subscription, by the level of both', () => {
     await expectNothingBooked()
   })
 
-  // Until the gateways have heard, the token of an admin who was disabled or demoted is still let
+  // Until the gateways have read the revocation, the token of an admin who was disabled or demoted
+  // is still let
   // through.
   test.each([
     ['locked', `status = 'disabled'`],

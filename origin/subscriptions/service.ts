@@ -6,12 +6,12 @@ import { recordBooking } from './event-queries.ts'
 import { lockPlanId, type Subscription, selectClock } from './queries.ts'
 import { replaceSubscription } from './replace-subscription.ts'
 
-interface Booking {
+interface PlanAssignment {
   plan: string
   periodEndsAt: Date | null
 }
 
-export type BookingOutcome =
+export type AssignmentOutcome =
   | { kind: 'booked'; subscription: Subscription }
   | { kind: 'unknown_user' | 'unknown_plan' | 'period_is_over' }
   | { kind: 'rejected'; reason: AuthorityRejection }
@@ -21,12 +21,15 @@ export type SubscriptionService = ReturnType<typeof createSubscriptionService>
 export function createSubscriptionService({ sql }: { sql: Sql }) {
   return {
     /**
-     * Books a plan from now on, by an admin with authority over the account. A later billing event
-     * replaces the booking, an earlier one does not.
+     * Assigns a plan from now on, by an admin with authority over the account. A later billing
+     * event replaces it, an earlier one does not.
      */
-    async book(change: AdminAction, { plan, periodEndsAt }: Booking): Promise<BookingOutcome> {
+    async assignPlan(
+      change: AdminAction,
+      { plan, periodEndsAt }: PlanAssignment,
+    ): Promise<AssignmentOutcome> {
       const { userId, actorId, context } = change
-      return sql.begin(async (transaction): Promise<BookingOutcome> => {
+      return sql.begin(async (transaction): Promise<AssignmentOutcome> => {
         const { actor, target } = await lockBothForUpdate(transaction, change)
         if (!target) return { kind: 'unknown_user' }
         const verdict = evaluateAuthority(actor, target)

@@ -19,12 +19,12 @@ async function run(start: string) {
     env: { DRAIN_DELAY_SECONDS: '0', DRAIN_SECONDS: '1' },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  const [[code], output, complaints] = await Promise.all([
+  const [[code], output, errorOutput] = await Promise.all([
     once(child, 'exit'),
     text(child.stdout),
     text(child.stderr),
   ])
-  return { code, output, complaints }
+  return { code, output, errorOutput }
 }
 
 test('1: a service that cannot start logs the reason', async () => {
@@ -34,9 +34,9 @@ test('1: a service that cannot start logs the reason', async () => {
 })
 
 test('78: a configuration that only the start finds unusable', async () => {
-  const { code, complaints } = await run('start: async () => { throw new ConfigError(["REDIS_URL: no"]) }')
+  const { code, errorOutput } = await run('start: async () => { throw new ConfigError(["REDIS_URL: no"]) }')
   expect(code).toBe(78)
-  expect(complaints).toContain('REDIS_URL: no')
+  expect(errorOutput).toContain('REDIS_URL: no')
 })
 
 test('0: a stop signal that comes before the server listens', async () => {

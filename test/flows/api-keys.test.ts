@@ -67,7 +67,7 @@ function exchangesFrom() {
 /** Makes tokens of a user stale, as each change of the account does. */
 async function raiseEpoch({ id }: KeyOwner): Promise<void> {
   await fullStack.sql.begin((sql) => raiseUserEpoch(sql, id))
-  await fullStack.heard()
+  await fullStack.syncRevocations()
 }
 
 const reportsKey = () => owner.createKey({ permissions: ['dashboard.read', 'profile.read'] })
@@ -202,7 +202,7 @@ describe('a key in use', () => {
     const { key, id } = await reportsKey()
     expect((await use(key)).status).toBe(200)
     expect((await owner.ask('DELETE', `/v1/api-keys/${id}`)).status).toBe(204)
-    await fullStack.heard()
+    await fullStack.syncRevocations()
     const exchanges = exchangesFrom()
     expect(await codeOf(use(key))).toBe('401 invalid_token')
     expect(await codeOf(use(key))).toBe('401 invalid_token')

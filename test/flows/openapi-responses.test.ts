@@ -313,7 +313,7 @@ describe('responses are as the description has them', () => {
       await fail(409, 'startUpkeep', { params: { job: 'login_attempts' }, ...as('superadmin') })
     })
     await callsFrom('198.51.100.2').fail(429, 'listPlans', {})
-    await fullStack.heard()
+    await fullStack.syncRevocations()
     await fail(401, 'readMe', as('user'))
   })
 

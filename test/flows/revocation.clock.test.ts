@@ -17,8 +17,8 @@ afterEach(async () => {
 })
 
 /**
- * Gateway and origin as they run in production: news by Redis where there is one, and a clock of
- * their own.
+ * Gateway and origin as they run in production: revocations by Redis where there is one, and a
+ * clock of their own.
  */
 async function startFullStack(redis?: PrivateRedis, remains?: FullStack['remains']) {
   const { log } = createCapturedLog('gateway')
@@ -231,7 +231,7 @@ describe('after a change of rights', () => {
       throw new Error('undone')
     })
     await expect(undone).rejects.toThrow('undone')
-    await fullStack.heard()
+    await fullStack.syncRevocations()
     expect(await outcome(fullStack, tokens.access_token)).toBe('ok')
   })
 })

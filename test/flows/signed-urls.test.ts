@@ -175,7 +175,7 @@ describe('a signed URL', () => {
   test('401 session_ended: once its session has ended', async () => {
     const { target } = await sign('/v1/files/a')
     await fullStack.post('/auth/logout', { refresh_token: refresh })
-    await fullStack.heard()
+    await fullStack.syncRevocations()
     const response = await fullStack.call(target)
     expect((await problem(response)).code).toBe('session_ended')
   })

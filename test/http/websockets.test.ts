@@ -356,7 +356,7 @@ describe('connections that outlive their token', () => {
       clock,
       async revoke(entry: object) {
         entries.push({ until: clock.now() + 900_000, at: clock.now(), epoch: null, ...entry })
-        await gateway.heard()
+        await gateway.syncRevocations()
       },
       /** Both end, and say why. */
       async expectEnded(code: number, reason: string) {

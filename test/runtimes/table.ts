@@ -20,9 +20,9 @@ export function createTableReporter({ columns, skips, documented }: TableOptions
     onTestRunEnd(modules) {
       const tests = modules.flatMap((module) => [...module.children.allTests()])
       print(rowsOf(modules), columns)
-      const complaints = [...unfounded(tests, columns, skips), ...unexplained(skips, documented)]
-      for (const complaint of complaints) process.stderr.write(`${complaint}\n`)
-      if (complaints.length > 0) process.exitCode = 1
+      const faults = [...unfounded(tests, columns, skips), ...unexplained(skips, documented)]
+      for (const fault of faults) process.stderr.write(`${fault}\n`)
+      if (faults.length > 0) process.exitCode = 1
     },
   }
 }

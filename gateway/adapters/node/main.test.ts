@@ -37,64 +37,64 @@ function start(environment: Record<string, string>) {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   children.push(child)
-  return { child, output: text(child.stdout), complaints: text(child.stderr), exit: once(child, 'exit') }
+  return { child, output: text(child.stdout), errorOutput: text(child.stderr), exit: once(child, 'exit') }
 }
 
 const own = () => ({ ASSERTION_PRIVATE_JWK: secrets.ASSERTION_PRIVATE_JWK, DRAIN_DELAY_SECONDS: '0' })
 
 describe('a configuration that cannot be used ends the process with 78 and the reason', () => {
-  async function complaintsOf(environment: Record<string, string>) {
-    const { exit, complaints } = start(environment)
+  async function errorOutputOf(environment: Record<string, string>) {
+    const { exit, errorOutput } = start(environment)
     expect((await exit)[0]).toBe(78)
-    return complaints
+    return errorOutput
   }
 
   test('missing', async () => {
-    expect(await complaintsOf({})).toContain('ASSERTION_PRIVATE_JWK is missing')
+    expect(await errorOutputOf({})).toContain('ASSERTION_PRIVATE_JWK is missing')
   })
 
   test('malformed, without repeating the value', async () => {
-    const complaints = await complaintsOf({ ASSERTION_PRIVATE_JWK: '{"kty":"EC","d":"S3cr3t-V4lue"}' })
-    expect(complaints).toContain('ASSERTION_PRIVATE_JWK: ')
-    expect(complaints).not.toContain('S3cr3t-V4lue')
+    const errorOutput = await errorOutputOf({ ASSERTION_PRIVATE_JWK: '{"kty":"EC","d":"S3cr3t-V4lue"}' })
+    expect(errorOutput).toContain('ASSERTION_PRIVATE_JWK: ')
+    expect(errorOutput).not.toContain('S3cr3t-V4lue')
   })
 
   test('a key whose numbers are no point of the curve', async () => {
     const jwk = JSON.parse(secrets.ASSERTION_PRIVATE_JWK)
     const other = { ...jwk, x: jwk.y, y: jwk.x }
-    const complaints = await complaintsOf({ ASSERTION_PRIVATE_JWK: JSON.stringify(other) })
-    expect(complaints).toContain('ASSERTION_PRIVATE_JWK: has numbers that are no key of P-256')
+    const errorOutput = await errorOutputOf({ ASSERTION_PRIVATE_JWK: JSON.stringify(other) })
+    expect(errorOutput).toContain('ASSERTION_PRIVATE_JWK: has numbers that are no key of P-256')
   })
 
   test('an unknown name in .env', async () => {
     await writeFile(join(folder, '.env'), 'REDIS_ULR=redis://127.0.0.1\n')
-    expect(await complaintsOf(own())).toContain('REDIS_ULR is not a variable of Gatehouse')
+    expect(await errorOutputOf(own())).toContain('REDIS_ULR is not a variable of Gatehouse')
   })
 
   test('a Redis of another kind than REDIS_URL says', async () => {
     const REDIS_URL = (await redisForFile()).replace(/^redis:(.*)\/\d+$/, 'redis-cluster:$1')
-    expect(await complaintsOf({ ...own(), REDIS_URL })).toContain('REDIS_URL: leads to one server')
+    expect(await errorOutputOf({ ...own(), REDIS_URL })).toContain('REDIS_URL: leads to one server')
   })
 
   test('REVOCATION_REDIS_URL likewise, which is named', async () => {
     const url = (await redisForFile()).replace(/^redis:(.*)\/\d+$/, 'redis-cluster:$1')
-    const complaints = await complaintsOf({ ...own(), REVOCATION_REDIS_URL: url })
-    expect(complaints).toContain('REVOCATION_REDIS_URL: leads to one server')
-    const withFile = await complaintsOf({ ...own(), REVOCATION_REDIS_URL: 'rediss://one?ca_file=/none.pem' })
+    const errorOutput = await errorOutputOf({ ...own(), REVOCATION_REDIS_URL: url })
+    expect(errorOutput).toContain('REVOCATION_REDIS_URL: leads to one server')
+    const withFile = await errorOutputOf({ ...own(), REVOCATION_REDIS_URL: 'rediss://one?ca_file=/none.pem' })
     expect(withFile).toContain('REVOCATION_REDIS_URL: ca_file cannot be read (ENOENT)')
   })
 
   test('production without Redis', async () => {
-    expect(await complaintsOf({ ...own(), NODE_ENV: 'production' })).toContain('REDIS_URL is missing')
+    expect(await errorOutputOf({ ...own(), NODE_ENV: 'production' })).toContain('REDIS_URL is missing')
   })
 })
 
 test('the environment wins over .env, which wins over the default', async () => {
   await writeFile(join(folder, '.env'), 'GATEWAY_PORT=1\nLOG_LEVEL=loud\n')
-  const { exit, complaints } = start({ ...own(), GATEWAY_PORT: 'x', LOG_LEVEL: 'info' })
+  const { exit, errorOutput } = start({ ...own(), GATEWAY_PORT: 'x', LOG_LEVEL: 'info' })
   await exit
-  expect(await complaints).toContain('GATEWAY_PORT: ')
-  expect(await complaints).not.toContain('LOG_LEVEL')
+  expect(await errorOutput).toContain('GATEWAY_PORT: ')
+  expect(await errorOutput).not.toContain('LOG_LEVEL')
 })
 
 test.each(['GATEWAY_PORT', 'GATEWAY_METRICS_PORT'])('1: %s is in use, and is named', async (name) => {
@@ -111,7 +111,7 @@ test.each(['GATEWAY_PORT', 'GATEWAY_METRICS_PORT'])('1: %s is in use, and is nam
 
 test('UPSTREAMS={} in production: the gateway starts, as its own rows go to the origin alone', async () => {
   const port = await findFreePort()
-  const { child, complaints, exit } = start({
+  const { child, errorOutput, exit } = start({
     ...own(),
     NODE_ENV: 'production',
     GATEWAY_PORT: String(port),
@@ -126,7 +126,7 @@ test('UPSTREAMS={} in production: the gateway starts, as its own rows go to the 
   await expect.poll(() => Promise.race([ended, live().catch(() => 0)]), { timeout: 10_000 }).not.toBe(0)
   expect(await live()).toBe(200)
   child.kill('SIGTERM')
-  expect({ code: (await exit)[0], complaints: await complaints }).toEqual({ code: 0, complaints: '' })
+  expect({ code: (await exit)[0], errorOutput: await errorOutput }).toEqual({ code: 0, errorOutput: '' })
 })
 
 test('UPSTREAM_CONNECTION_SECONDS: a connection that is always busy is replaced at that age', async () => {

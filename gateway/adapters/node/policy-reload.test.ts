@@ -75,9 +75,9 @@ test('78 at start: a file that cannot be used is named with its line and the rea
   await writeFile(file, policy('/v1/orders').replace('GET', 'GIT'))
   const { ASSERTION_PRIVATE_JWK } = await generateSecrets()
   const gateway = spawnGateway({ ASSERTION_PRIVATE_JWK, POLICY_FILE: file })
-  const complaints = gateway.stderr ? text(gateway.stderr) : Promise.resolve('')
+  const errorOutput = gateway.stderr ? text(gateway.stderr) : Promise.resolve('')
   expect((await once(gateway, 'exit'))[0]).toBe(78)
-  expect(await complaints).toContain(`${file}:2: routes.0.method`)
+  expect(await errorOutput).toContain(`${file}:2: routes.0.method`)
 })
 
 const permitted = (permission: string) =>
@@ -93,9 +93,9 @@ test('exit 78 at start: a row with an unknown permission, with its line and the 
     ORIGIN_URL: `http://127.0.0.1:${origin}`,
     UPSTREAMS: '{"orders":"http://127.0.0.1:1"}',
   })
-  const complaints = gateway.stderr ? text(gateway.stderr) : Promise.resolve('')
+  const errorOutput = gateway.stderr ? text(gateway.stderr) : Promise.resolve('')
   expect((await once(gateway, 'exit'))[0]).toBe(78)
-  expect(await complaints).toContain(
+  expect(await errorOutput).toContain(
     `${file}:6: permissions: The policy row GET /v1/orders asks for the permission order.read, which the origin does not have; the nearest is orders.read`,
   )
 })

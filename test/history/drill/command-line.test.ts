@@ -1,16 +1,26 @@
 import { expect, test } from 'vitest'
 import { UsageError } from '../../../shared/node/cli.ts'
-import { readOrder } from './command-line.ts'
+import { parseDrillCommand } from './command-line.ts'
 
 const newSeed = () => 4711
 
 test('two minutes with a new seed by default', () => {
-  expect(readOrder([], newSeed)).toEqual({ minutes: 2, seed: 4711, clients: 10, historyFile: undefined })
+  expect(parseDrillCommand([], newSeed)).toEqual({
+    minutes: 2,
+    seed: 4711,
+    clients: 10,
+    historyFile: undefined,
+  })
 })
 
 test('each option has a value of its own', () => {
   const args = ['--minutes', '0.5', '--seed', '7', '--clients', '3', '--history', 'drill.jsonl']
-  expect(readOrder(args, newSeed)).toEqual({ minutes: 0.5, seed: 7, clients: 3, historyFile: 'drill.jsonl' })
+  expect(parseDrillCommand(args, newSeed)).toEqual({
+    minutes: 0.5,
+    seed: 7,
+    clients: 3,
+    historyFile: 'drill.jsonl',
+  })
 })
 
 test.each([
@@ -20,5 +30,5 @@ test.each([
   ['--clients', ''],
   ['--sed', '1'],
 ])('64: %s %s', (...args) => {
-  expect(() => readOrder(args, newSeed)).toThrow(UsageError)
+  expect(() => parseDrillCommand(args, newSeed)).toThrow(UsageError)
 })

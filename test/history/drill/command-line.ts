@@ -13,7 +13,7 @@ drill with the verdict on what was recorded so far, and exits 130 where that has
 --history   the file that receives the history, in JSON lines
 `
 
-export interface DrillOrder {
+export interface DrillCommand {
   minutes: number
   seed: number
   clients: number
@@ -29,7 +29,7 @@ const options = {
 } as const
 
 /** @throws UsageError */
-export function readOrder(args: string[], newSeed: () => number): DrillOrder {
+export function parseDrillCommand(args: string[], newSeed: () => number): DrillCommand {
   const { minutes, seed, clients, history, help } = parse(args)
   if (help) throw new UsageError('A drill:')
   return {

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runCommand } from '../../../shared/node/cli.ts'
-import { readOrder, usage } from './command-line.ts'
+import { parseDrillCommand, usage } from './command-line.ts'
 import { abortOnSignal } from './interruption.ts'
 import { reportOf } from './report.ts'
 import { runDrill } from './run-drill.ts'
@@ -11,9 +11,9 @@ const say = (line: string) => process.stdout.write(`${line}\n`)
 
 await runCommand(
   async () => {
-    const order = readOrder(process.argv.slice(2), () => randomInt(2 ** 32 - 1))
-    const { seed, minutes, clients } = order
-    const historyFile = order.historyFile ?? join(tmpdir(), `gatehouse-drill-${seed}.jsonl`)
+    const command = parseDrillCommand(process.argv.slice(2), () => randomInt(2 ** 32 - 1))
+    const { seed, minutes, clients } = command
+    const historyFile = command.historyFile ?? join(tmpdir(), `gatehouse-drill-${seed}.jsonl`)
     say(`seed ${seed}, ${minutes} minutes, history in ${historyFile}`)
     const signal = abortOnSignal()
     const result = await runDrill({ seed, seconds: minutes * 60, clients, historyFile, signal, say })

@@ -51,7 +51,7 @@ export function startNemesis({ environment, random, recorder, say }: NemesisOpti
     active.delete(part)
   }
 
-  async function go(): Promise<void> {
+  async function makeFaults(): Promise<void> {
     while (!stopping.signal.aborted && !hasFailed) {
       await pause(random.between(pauseMs.low, pauseMs.high))
       // Both are drawn in any case, so that the sequence follows from the seed alone.
@@ -65,15 +65,15 @@ export function startNemesis({ environment, random, recorder, say }: NemesisOpti
     }
   }
 
-  const going = go()
-  going.catch(() => {})
+  const makingFaults = makeFaults()
+  makingFaults.catch(() => {})
   return {
     /** Whether a server did not come back: `stop` rejects with the reason. */
     hasFailed: () => hasFailed,
     /** Resolves when all faults have ended. @throws Error where a server does not work again */
     async stop(): Promise<void> {
       stopping.abort()
-      await going
+      await makingFaults
       await Promise.all(active.values())
     },
   }

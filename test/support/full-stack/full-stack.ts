@@ -30,8 +30,8 @@ interface FullStackOptions {
   rateLimitStore?: RateLimitStore
   limiterHealth?: () => Promise<HealthCheck>
   /**
-   * Ports of the gateway for the news of revocations. Without them it hears when a test says
-   * `heard()`, and not by itself.
+   * Ports of the gateway for revocations. Without them it reads none by itself, but when a test
+   * calls `syncRevocations()`.
    */
   revocations?: Pick<GatewayPorts<object>, 'revocationStream' | 'revocationTickMs'>
   /**
@@ -197,7 +197,7 @@ export async function createFullStack({
     mails,
     mailedToken,
     /** Resolves when the gateway knows what was revoked up to now. */
-    heard: gateway.syncRevocations,
+    syncRevocations: gateway.syncRevocations,
     /** Resolves when the origin has heard which requests were refused up to now. */
     reportsFlushed: gateway.flushReports,
     /** Resolves when the origin has stored what its own limits refused up to now. */

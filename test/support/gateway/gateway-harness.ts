@@ -144,7 +144,7 @@ export async function createGatewayHarness({
      * Has the gateway read its revocations now: it does not by itself, unless a test sets
      * `revocationTickMs`.
      */
-    heard: syncRevocations,
+    syncRevocations: syncRevocations,
     requireKnownNames,
     upstreamDocuments,
     revocationState,

@@ -88,12 +88,12 @@ export async function startGatewayProcesses(
   })
   const exit = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>
   closers.push(() => endAll(child, exit))
-  const printed = { output: '', complaints: '' }
+  const printed = { output: '', errorOutput: '' }
   child.stdout.on('data', (chunk) => {
     printed.output += chunk
   })
   child.stderr.on('data', (chunk) => {
-    printed.complaints += chunk
+    printed.errorOutput += chunk
   })
 
   const lines = () =>

@@ -133,11 +133,11 @@ export async function startRegions({ databaseUrl, roundTripMs, environment = {} 
       }
     }
 
-    const startRemote = async (name: string, news: 'stream' | 'feed') => {
+    const startRemote = async (name: string, revocationSource: 'stream' | 'feed') => {
       const toHome = await link({ origin: origins[1].port, redis: homeRedis.port })
       const region = await startRegion(name, await startRedis(), {
         ORIGIN_URL: toHome.originUrl,
-        REVOCATION_REDIS_URL: news === 'stream' ? toHome.redisUrl : 'none',
+        REVOCATION_REDIS_URL: revocationSource === 'stream' ? toHome.redisUrl : 'none',
       })
       return { ...region, cut: toHome.cut, refuse: toHome.refuse, restore: toHome.restore }
     }

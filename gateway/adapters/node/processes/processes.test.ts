@@ -106,13 +106,13 @@ describe('start', () => {
   test('78: several processes without Redis, by name and once', async () => {
     const gateway = await start({ REDIS_URL: '' })
     expect(await gateway.exit).toEqual([78, null])
-    expect(gateway.printed.complaints.match(/GATEWAY_PROCESSES needs REDIS_URL/g)).toHaveLength(1)
+    expect(gateway.printed.errorOutput.match(/GATEWAY_PROCESSES needs REDIS_URL/g)).toHaveLength(1)
   })
 
   test('78: an error that only a process finds is shown once, and nothing is started again', async () => {
     const gateway = await start({ POLICY_FILE: 'missing.json' })
     expect(await gateway.exit).toEqual([78, null])
-    expect(gateway.printed.complaints.match(/POLICY_FILE: /g)).toHaveLength(1)
+    expect(gateway.printed.errorOutput.match(/POLICY_FILE: /g)).toHaveLength(1)
   })
 
   test('1: a port in use is named once', async () => {
@@ -217,7 +217,7 @@ test('SIGTERM: every request in progress at each process is answered, then exit 
   expect(await gateway.exit).toEqual([0, null])
   expect(pids.map(isRunning)).toEqual([false, false])
   expect(gateway.lines().filter(({ msg }) => msg === 'stopped')).toHaveLength(2)
-  expect(gateway.printed.complaints).toBe('')
+  expect(gateway.printed.errorOutput).toBe('')
 })
 
 test('SIGTERM: clients that leave when /ready fails meet no error', async () => {

@@ -2,7 +2,7 @@ import type { Now } from '../../shared/lib/time.ts'
 import { type AccountRules, type ReadAccount, readAccount } from './account.ts'
 import { SeenKeys } from './seen-keys.ts'
 
-interface IntakeOptions extends AccountRules {
+interface AccountReaderOptions extends AccountRules {
   /** The word for a position: `line 7`. */
   unit: 'line' | 'item'
   now?: Now
@@ -12,11 +12,11 @@ interface IntakeOptions extends AccountRules {
  * Reads the accounts of one file or request, and rejects one that has the address or the external
  * id of an earlier one.
  */
-export function createIntake({ unit, now = Date.now, ...rules }: IntakeOptions) {
+export function createAccountReader({ unit, now = Date.now, ...rules }: AccountReaderOptions) {
   const seen = new SeenKeys()
 
   /** @param position from 1 */
-  return function takeIn(value: unknown, position: number): ReadAccount {
+  return function readUniqueAccount(value: unknown, position: number): ReadAccount {
     const read = readAccount(value, rules, now())
     if (read.kind === 'rejected') return read
     const { externalId, state } = read.account
