@@ -82,7 +82,7 @@ const systemConnections = 2
 /** Less than gateways wait for the feed. */
 const systemSeconds = 4
 
-/** Of audit rows that a start writes. */
+/** The context of audit rows that a start writes. */
 const startContext = () => ({ ip: null, userAgent: 'origin', requestId: crypto.randomUUID() })
 
 /**
@@ -132,8 +132,7 @@ export async function createOrigin(
   const keyService = createKeyService({ sql, encryption, waits: keyWaits(config) })
   const keyUpkeep = startKeyUpkeep({ takeStep: keyService.takeStep, ring: keys, log })
 
-  // Nobody depends on a first key of assertions: gateways sign with their own until services have
-  // it.
+  // No request needs the first assertion key: gateways sign with their own until services have it.
   await createFirstKey(sql, encryption, startContext(), 'assertion_keys')
   const assertionWaits = assertionKeyWaits(config)
   const assertionKeys = await createAssertionKeys({

@@ -7,7 +7,7 @@ import { startMotoServer } from './moto-server.ts'
 
 /**
  * `npm run check:aws`: the CDK app without an account of AWS. Types, tests of the templates and
- * cdk-nag; `cdk synth` of each example, judged by cfn-lint and deployed into a moto server. Fetches
+ * cdk-nag; `cdk synth` of each example, checked by cfn-lint and deployed into a moto server. Fetches
  * the two by pip, once.
  */
 

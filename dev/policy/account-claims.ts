@@ -20,7 +20,7 @@ export function readKnownNames() {
 }
 
 /**
- * The claims that the next access token of an account would carry.
+ * The claims that the next access token of an account would have.
  *
  * @throws CommandError where there is no such account, or it is disabled
  */

@@ -93,7 +93,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
   { minLength: 5, maxLength: 30 },
 )
 
-/** Of a refund to a sliding window only the script knows how much it was. */
+/** Only the script knows the amount of a refund to a sliding window. */
 const comparable = (requests: readonly ConsumeRequest[], results: readonly ConsumeResult[]) =>
   results.map(({ granted, used, quota, resetMs, bucketMs }, index) => {
     const { tokens, isSliding } = requests[index] as ConsumeRequest

@@ -62,7 +62,7 @@ const maxTargetLength = 8192
 /** Checks a request, or adds a field to its decision. Throws or rejects with the Problem. */
 type Step = (decision: DecisionContext) => Awaitable<void>
 
-/** A step that was taken, and its rejection if it has one. */
+/** A step of a decision, and its rejection if it has one. */
 export interface ExplainedStep {
   /** Of the function. */
   name: string
@@ -271,7 +271,7 @@ export function createDecide(options: DecideOptions) {
      */
     decide: (request: RequestInfo): Awaitable<Admission> => run(new DecisionContext(request), 0),
 
-    /** Takes the same steps, and lists each with its result. For tools: nothing is forwarded. */
+    /** Lists each step with its result. For tools: nothing is forwarded. */
     async explain(request: RequestInfo): Promise<ExplainedStep[]> {
       const decision = new DecisionContext(request)
       const explained: ExplainedStep[] = []

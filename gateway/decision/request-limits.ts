@@ -97,7 +97,7 @@ export function createRequestLimits(
       return requireLimit(limits, 'address')
     },
 
-    /** The limits that count the user's requests or those of his key, to be read. */
+    /** The limits that count the requests of the user or of the API key, to be read. */
     ofUser(request: LimitedRequest): Limit[] {
       const plan = planOf(request.caller)
       const named = Object.entries(policy.limits).map(([name, limit]) => compileNamed(name, limit))

@@ -20,7 +20,7 @@ function toFixedHeaders(list: RawHeaders): SharedHeaders {
   return { list, lines: lines.join('\r\n') }
 }
 
-/** Formats the headers of every allowed origin once, but for those that match a pattern. */
+/** Formats the headers once for each exact origin, and per request where a pattern matches. */
 function createHeadersForOrigin(fixed: Readonly<RawHeaders>, grants: CorsGrants): HeadersForOrigin {
   const list = [...fixed, 'vary', 'Origin']
   const withGrant = (origin: string) => toFixedHeaders([...list, ...grants.headersOf(origin)])
@@ -32,12 +32,12 @@ function createHeadersForOrigin(fixed: Readonly<RawHeaders>, grants: CorsGrants)
   }
 }
 
-/** The headers that a row of its own fields has in place of the common ones. */
+/** The headers of a row that sets its own, in place of the common ones. */
 interface RowSet {
   grants: CorsGrants
-  /** Of responses of the upstream: without those that are the upstream's. */
+  /** For responses of the upstream: without the headers that the row leaves to the upstream. */
   ofResponse: HeadersForOrigin
-  /** Of rejections by the gateway. */
+  /** For rejections by the gateway. */
   ofRejection: HeadersForOrigin
 }
 

@@ -33,7 +33,7 @@ interface SecurityHeader {
   isOfUpstream: boolean
 }
 
-/** The security headers of a row with fields of its own. */
+/** The security headers of a row that sets some of them itself. */
 export function securityHeadersOf({ csp, corp }: RowHeaders): SecurityHeader[] {
   const own: Partial<Record<string, string | undefined>> = { [policyHeader]: csp, [resourceHeader]: corp }
   return Object.entries(securityHeaders).map(([name, byDefault]) => {

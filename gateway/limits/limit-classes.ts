@@ -20,7 +20,7 @@ interface LimitClassDefinition {
 /**
  * The limits of the product's own rows: what each counts, and its rule during an outage of the
  * shared store. Each has its own count, so that one kind of request never uses up the quota of
- * another. `decision/built-in-limits.ts` adds their keys and windows.
+ * another. `built-in-limits.ts` adds their keys and windows.
  */
 export const limitClassDefinitions = {
   /** Requests of one address to public rows; missing and invalid tokens, not expired ones. */

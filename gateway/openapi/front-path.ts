@@ -58,7 +58,7 @@ function bind(
     }
     if (segment === '') return undefined
     const isLast = index === pattern.length - 1
-    // A rest in the middle of a rewrite has no one reading backwards.
+    // A rest parameter in the middle of a rewrite can be read backwards in several ways.
     if (part.kind === 'rest' && !isLast) return undefined
     values.set(part.name, part.kind === 'rest' ? segments.slice(index) : [segment])
     if (part.kind === 'rest') return values

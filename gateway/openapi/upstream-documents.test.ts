@@ -67,7 +67,7 @@ const settings = {
   PASSWORD_MIN_LENGTH: 12,
 } as const
 
-/** The API description of a gateway whose upstream answers this. */
+/** The API description of a gateway whose upstream sends this response. */
 async function describedWith(answer: () => Response) {
   const harness = await createGatewayHarness({ upstream: answer })
   const pages = createPages(settings, file)

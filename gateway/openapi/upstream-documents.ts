@@ -2,14 +2,14 @@ import type { Log } from '../../shared/lib/log.ts'
 import type { UpstreamRequest } from '../ports.ts'
 import { parseUpstreamDocument, type UpstreamDocument } from './upstream-document.ts'
 
-/** Of one document. */
+/** Size of one document. */
 const maxBytes = 1024 * 1024
 
-/** Time for the head of its response, and for each silence in its body. */
+/** Timeout of the response's head, and of each silence in its body. */
 const deadlineMs = 3000
 
 interface UpstreamDocumentsOptions {
-  /** Requests a path of an upstream for nobody. */
+  /** Requests a path of an upstream, with an assertion whose user is null. */
   request: (
     upstream: string,
     target: string,

@@ -15,7 +15,7 @@ interface OriginClientOptions {
   onAssertionRejected?: () => void
 }
 
-/** A response of the origin that is no success. */
+/** A response of the origin other than 2xx. */
 export class OriginRejection extends Error {
   readonly status: number
 

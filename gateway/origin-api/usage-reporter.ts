@@ -29,8 +29,8 @@ const isRefused = (error: unknown) =>
  * request waits for a report or causes a query.
  *
  * A report that fails is sent again with the same id until the origin accepts it, and the origin
- * counts an id once. Lost are: entries beyond `maxWaiting`, and what a process that is killed has
- * not reported.
+ * counts an id once. Entries beyond `maxWaiting` are lost, and those that a killed process has not
+ * reported.
  */
 export function createUsageReporter({ post, waitUntil = () => {}, now, log }: UsageReporterOptions) {
   const waiting = new Map<string, UsageEntry>()

@@ -72,7 +72,7 @@ export function consumeSliding(
   const { tokens, quota, cost = 1 } = request
   const granted = tokens < 0 ? Math.max(tokens, -before) : grantedTokens(request, used)
   const current = before + granted
-  /** Tokens that may be used where one request more is to be granted. */
+  /** Tokens that may be used so that one more request is granted. */
   const room = Math.max(0, quota - cost)
   let resetMs = left
   if (used + granted > room) {

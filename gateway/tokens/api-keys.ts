@@ -62,7 +62,7 @@ const renewPauseSeconds = 5
 /** Exchanges at once; further keys that are not kept are 503 `overloaded`. */
 export const maxExchanges = 100
 
-/** Signature checks of exchanged tokens are no client's attempts. */
+/** Address by which exchanged tokens are verified: their checks count against no client. */
 const exchangeAddress = 'exchange'
 
 /**

@@ -60,7 +60,7 @@ describe('a protected row', () => {
     expect(await rejection(tokenOf())).toMatchObject({ code: 'legacy_token' })
   })
 
-  // On the day of the switch an office of 200 people has 200 of them.
+  // On the first day of a migration an office of 200 people sends 200 of them.
   test('401 legacy_token, never 429: like expired tokens they count against no limit', async () => {
     const address = '198.51.100.1'
     for (let i = 0; i < 20; i++)

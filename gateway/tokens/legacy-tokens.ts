@@ -5,7 +5,7 @@ import type { Now } from '../ports.ts'
 
 /**
  * Recognizes tokens of former systems by their `iss`, until the end date of the exchange. Nothing
- * is verified and no key is needed: the answer decides which 401 an invalid token gets, and the
+ * is verified and no key is needed: the result decides which 401 an invalid token gets, and the
  * origin verifies what is exchanged.
  *
  * @returns undefined where no former system is configured

@@ -7,7 +7,7 @@ interface Run {
 }
 
 /**
- * Requests a second that were served: where the machine cannot carry the rate, fewer than were due.
+ * Requests a second that were served: fewer than were due where the machine is too slow.
  * Costs of a request are divided by it.
  */
 export const servedRate = ({ figures, judged, seconds }: Run): number =>

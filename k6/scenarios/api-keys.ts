@@ -13,7 +13,7 @@ import { type User, usersOn } from '../client/users.ts'
  * are created, used at every gateway and revoked.
  */
 
-/** Within which every gateway knows (docs/revocation.md). */
+/** Time within which every gateway refuses a revoked key (docs/revocation.md). */
 const boundMs = 1000
 /** As many at once as meet all gateways, each on a connection of its own. */
 const polls = 4
@@ -22,7 +22,7 @@ const programs = 50
 const password = __ENV.PASSWORD ?? ''
 
 const programFailed = new Rate('program_failed')
-/** From the answer to the revocation to when the last request was sent that the key opened. */
+/** Time from the response to the revocation until the last request that accepted the key. */
 const letInFor = new Trend('revoked_key_let_in_ms')
 
 interface Program {

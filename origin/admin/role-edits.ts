@@ -11,7 +11,7 @@ import {
 import { changedMembers, type Edit, type EditConflict } from '../catalogue/edit.ts'
 import { evaluatePermissionsChange, type PermissionsRejection } from './rules.ts'
 
-/** The level and permissions of whoever asks, as the database has them now. */
+/** The level and permissions of the actor, as the database has them now. */
 export interface RoleActor {
   level: number
   permissions: readonly string[]
@@ -28,7 +28,7 @@ export type RoleEdit =
   | { kind: 'default_too_high' }
   | { kind: 'rejected'; reason: RoleEditRejection }
 
-/** A change of the roles and permissions of a catalogue, by somebody. */
+/** A change of the roles and permissions of a catalogue, by an actor. */
 export type EvaluateRoleEdit = (catalogue: Catalogue, actor: RoleActor) => RoleEdit
 
 const rejected = (reason: RoleEditRejection): RoleEdit => ({ kind: 'rejected', reason })

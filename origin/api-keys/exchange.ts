@@ -9,7 +9,7 @@ interface ExchangeOptions {
   accessTokens: AccessTokens
 }
 
-/** A key proves no authentication of its owner, however long ago. */
+/** A key proves no authentication of its owner: `auth_time` is the epoch. */
 const byKey = { amr: [], acr: 'aal1', authTime: 0, secondsSinceAuthTime: 0 } as const
 
 export type ExchangeApiKey = ReturnType<typeof createApiKeyExchange>

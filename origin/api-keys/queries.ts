@@ -111,7 +111,7 @@ export interface ApiKeyWithEntitlements extends Entitlements {
 /**
  * A live key of an active account, with what its owner may do now.
  *
- * The index compares digests: how long that takes tells nothing of a key.
+ * The index compares digests, so the time of a lookup tells nothing of a key.
  */
 export async function selectApiKeyByHash(
   sql: Queryable,

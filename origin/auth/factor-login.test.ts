@@ -207,7 +207,7 @@ describe('attempts at codes', () => {
       const token = await mfaToken()
       for (let i = 0; i < 5; i++) await finish(token, { code: wrongCodeOf(secret) })
     }
-    // A right password still is told so, and the right code is not.
+    // A right password is still 403 mfa_required, and the right code is refused.
     expect(await codeOf(await finish(await mfaToken(), { code: totpCodeOf(secret) }))).toBe('403 code_wrong')
     expect((await warnings()) - before).toBe(1)
     expect(

@@ -8,7 +8,7 @@ const memberNames: Record<string, string> = {
   apiQuotaPerHour: 'api_quota_per_hour',
 }
 
-/** A change in lines: `+` for what comes, `-` for what goes, `~` for what becomes another. */
+/** A change in lines: `+` for added items, `-` for removed, `~` for changed ones. */
 export function describeChange(change: CatalogueChange): string[] {
   const { permissions, roles, features, plans, planOrder, stale } = change
   return [

@@ -12,7 +12,7 @@ export type UsedBy =
   | 'accounts_without_subscription'
   | 'own_routes'
 
-/** Why a change of one item is not made, whoever asks for it. */
+/** Why a change of one item is rejected, for every actor. */
 export type EditConflict =
   | { kind: 'unknown_item' | 'name_taken' }
   | { kind: 'in_use'; by: UsedBy; count?: number }

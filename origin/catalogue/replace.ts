@@ -61,7 +61,7 @@ export async function evaluateReplacement(
   const change = compareCatalogues(before, after)
   if (isEmptyChange(change)) return { kind: 'unchanged' }
   const size = largestToken(after)
-  // An installation that is over the limit already may become smaller step by step.
+  // A catalogue that is over the limit already may become smaller step by step.
   if (size.characters > Math.max(size.limit, largestToken(before).characters))
     return { kind: 'tokens_too_large', size }
   const uses = await findUses(transaction, change)

@@ -13,7 +13,7 @@ export interface TokenSize {
   plan: string
 }
 
-/** Room for what no catalogue has: the longest ISSUER_URL, audience and key id that are counted. */
+/** Room for claims that no catalogue has: the longest ISSUER_URL, audience and key id. */
 const issuerLength = 200
 const audienceLength = 64
 const keyIdLength = 64

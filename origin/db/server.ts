@@ -49,7 +49,7 @@ async function selectServer(sql: Queryable): Promise<DatabaseServer> {
       array(
         select relname::text from pg_class
         where relnamespace = to_regnamespace(quote_ident(current_schema())) and relkind in ('r', 'p') and not relispartition
-          -- Extensions have tables that are nobody's to write.
+          -- Tables of extensions have other owners, and services do not write them.
           and relowner = (select relowner from pg_class where oid = to_regclass('schema_migrations'))
           and not (
             has_table_privilege(oid, 'SELECT') and has_table_privilege(oid, 'INSERT')

@@ -1,6 +1,6 @@
 import type { ImportedAccount } from './queries.ts'
 
-/** Why a genuine token opens no session. The audit row has it; the client is told less. */
+/** Why a genuine token opens no session: for the audit row, the response says less. */
 export type ExchangeRefusal = 'account_unknown' | 'account_disabled' | 'email_unverified'
 
 interface ExchangeFacts {

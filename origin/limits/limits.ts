@@ -52,7 +52,7 @@ export function createLimits(config: LimitConfig, sql: Sql, log: Log) {
     },
     /** Requests of one client with its own token. */
     service: create('service', config.LIMIT_SERVICE_REQUESTS, config.LIMIT_SERVICE_SECONDS),
-    /** Mails that anybody can cause, by who asked, by who gets them and by where they go. */
+    /** Mails that anybody can cause, by network address, by mailbox and by domain. */
     mails: {
       sender: ofMails('mail_sender', config.LIMIT_SENDER_MAILS),
       recipient: ofMails('mail_recipient', config.LIMIT_RECIPIENT_MAILS),

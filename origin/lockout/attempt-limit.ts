@@ -38,7 +38,7 @@ export interface AttemptLimitOptions {
   lockoutSeconds: number
   /** Attempts of one group that may wait at this origin while others are in progress. */
   queue: number
-  /** Users have given up by then, and the gateway does after 30 s. */
+  /** Users give up by then, and the gateway does after 30 s. */
   maxWaitMs?: number
   /** Notifies the owner, inside the transaction that starts the lockout. */
   notifyOwner: (transaction: Transaction, email: string, until: Date) => Promise<void>

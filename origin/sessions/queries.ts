@@ -307,7 +307,7 @@ export async function countLateReplay(
   return row
 }
 
-/** A session that goes on, with what its next token would carry. */
+/** A live session, with the claims of its next token. */
 export async function selectLiveSession(
   sql: Queryable,
   { userId, sessionId }: SessionOwner,

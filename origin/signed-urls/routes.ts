@@ -15,7 +15,7 @@ export function createSignedUrlRoutes({ urls }: { urls: SignedUrlService }) {
     const { sub, sid } = requireUser(c.get('user'))
     const { path, expires_in: lifeSeconds } = body
     const signed = await urls.sign({ userId: sub, sessionId: sid }, path, lifeSeconds)
-    // The gateway had not heard yet.
+    // The gateway has not read the revocation yet.
     if (!signed) throw new Problem('session_ended')
     return respond({ url: signed.url, expires_in: signed.expiresIn })
   })

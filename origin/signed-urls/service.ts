@@ -10,7 +10,7 @@ interface SignedUrlOptions {
   keys: Pick<KeyRing, 'signing'>
   issuer: string
   audience: string
-  /** Of an access token: as long may a stream last that such a URL opens. */
+  /** Lifetime of an access token: a stream that a signed URL opens lasts no longer. */
   streamSeconds: number
   /** How long aal2 lasts. */
   aal2Seconds: number

@@ -31,7 +31,7 @@ export function evaluateAssurance(
 }
 
 /**
- * How a rejection is told: the challenge of RFC 9470, section 3, and the same in members.
+ * The rejection of a request: the challenge of RFC 9470, section 3, and the same in members.
  *
  * @returns undefined where the assurance is sufficient
  */

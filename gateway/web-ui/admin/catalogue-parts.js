@@ -78,7 +78,7 @@ export function workForm(attempt, work, ...content) {
 export const heading = (text) => element('h2', {}, text)
 
 /**
- * A button that asks, removes, and leaves a word about it in place of the view.
+ * A button that asks for confirmation, removes the item, and shows a notice in place of the view.
  *
  * @param {object} options
  * @param {Page['attempt']} options.attempt

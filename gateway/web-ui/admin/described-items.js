@@ -1,4 +1,4 @@
-/** Pages of what has a name and a description: permissions and features. */
+/** Pages of items with a name and a description: permissions and features. */
 
 import { element, fieldsOf } from '../dom.js'
 import { descriptionField, field, heading, removeButton, unknownItem, workForm } from './catalogue-parts.js'

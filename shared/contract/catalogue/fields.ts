@@ -9,8 +9,8 @@ const text = (longest: number) =>
 export const catalogueTexts = { title: text(80), description: text(200) }
 
 /**
- * A request a minute, as the database has it: with fewer nobody on the plan could work, whoever set
- * it among them.
+ * One request a minute, as in the database. With fewer, no user of the plan could work, and an
+ * administrator on it could not raise the quota.
  */
 export const minQuotaPerHour = 60
 

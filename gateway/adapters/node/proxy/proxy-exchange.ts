@@ -129,7 +129,7 @@ class ProxyExchange implements Exchange, Flushable, CancellableExchange {
   /** Bytes of the response's body still to be received; NaN where its head does not say. */
   private leftBytes = 0
   private isEnding = false
-  /** Of a stream of events that another event can be put into. */
+  /** Finds the places of an event stream at which another event can begin; undefined otherwise. */
   private events: EventBoundaryReader | undefined
   private streamEnd: StreamEnd | undefined
   /** The end of the response's body, from when it is there until it is written. */

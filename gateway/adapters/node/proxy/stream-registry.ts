@@ -37,7 +37,7 @@ export function createStreamRegistry({ findEnd, checkMs = 1000, maxPerUser = 50 
     endStream(stream.ending)
   }
 
-  /** A client that has not let go of its stream by the next check loses it. */
+  /** Ends invalid streams, and cuts off those whose client has not closed by the next check. */
   function endInvalid(): void {
     for (const [endStream, stream] of open) {
       const reason = stream.ending ?? (stream.caller ? findEnd(stream.caller) : undefined)
