@@ -1,15 +1,14 @@
 import { type Context, Hono } from 'hono'
 import { createPasswordEndpoints, signingIn } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
-import { attemptHeader } from '../../shared/http/headers.ts'
 import type { CookieOrigins } from '../http/cookie-origins.ts'
 import type { OriginEnv } from '../http/request-context.ts'
 import { serve } from '../http/serve.ts'
 import { readDeviceCookie, setDeviceCookie } from '../lockout/device-cookie.ts'
 import { deliverTokens } from '../sessions/deliver-tokens.ts'
 import type { RefreshCookie } from '../sessions/refresh-cookie.ts'
+import { factorRequiredParts } from './factor-challenge.ts'
 import type { FactorLoginOutcome, FactorLoginService } from './factor-login.ts'
-import { challengeSeconds } from './login-challenges.ts'
 import type { AuthService, LoggedIn, LoginOutcome } from './service.ts'
 
 interface AuthRoutesOptions {
@@ -69,13 +68,8 @@ function requireSucceeded(outcome: LoginOutcome) {
   switch (outcome.kind) {
     case 'succeeded':
       return outcome
-    case 'mfa_required': {
-      const { mfaToken, factors } = outcome
-      throw new Problem('mfa_required', {
-        members: { mfa_token: mfaToken, factors, expires_in: challengeSeconds },
-        headers: { [attemptHeader]: 'succeeded' },
-      })
-    }
+    case 'mfa_required':
+      throw new Problem('mfa_required', factorRequiredParts(outcome))
     case 'email_unverified':
       throw new Problem('email_unverified', { cause: outcome.kind })
     case 'unknown_account':

@@ -3,19 +3,18 @@ import type { Now } from '../../shared/lib/time.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql, Transaction } from '../db/types.ts'
 import type { EmailTokens } from '../email-tokens/email-tokens.ts'
-import { type FactorKind, type Factors, selectFactors } from '../factors/queries.ts'
-import { availableFactors, byPassword, hasSecondFactor, maySkipFactor } from '../factors/rules.ts'
+import { selectFactors } from '../factors/queries.ts'
+import { byPassword, hasSecondFactor, maySkipFactor, noFactors } from '../factors/rules.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import type { Device, DeviceTokens } from '../lockout/device-tokens.ts'
 import type { Lockout } from '../lockout/lockout.ts'
 import { lockPasswordForUpdate, unknownDevice } from '../lockout/queries.ts'
 import type { Mail } from '../mail/service.ts'
-import { hashToken, newOpaqueToken } from '../opaque-token.ts'
 import type { PasswordPolicy } from '../passwords/policy.ts'
 import { replaceHash } from '../passwords/queries.ts'
 import { schemeOf } from '../passwords/stored-scheme.ts'
 import type { SessionService } from '../sessions/service.ts'
-import { insertLoginChallenge } from './login-challenges.ts'
+import { type FactorRequired, requireFactor } from './factor-challenge.ts'
 import type { LoginLimit } from './login-limit.ts'
 import { openLogin } from './open-login.ts'
 import {
@@ -69,13 +68,6 @@ export interface LoggedIn {
    * it before.
    */
   deviceToken: string
-}
-
-/** The password is right; the token and one of the factors finish the login. */
-interface FactorRequired {
-  kind: 'mfa_required'
-  mfaToken: string
-  factors: FactorKind[]
 }
 
 export type LoginOutcome = LoggedIn | FactorRequired | { kind: LoginFailure }
@@ -151,15 +143,7 @@ export function createAuthService(options: AuthOptions) {
         if (verdict.kind === 'mfa_required') {
           const { id: userId, passwordVersion } = verdict.account
           const deviceId = ownDevice?.id ?? known[0]?.id ?? null
-          const mfaToken = newOpaqueToken()
-          await insertLoginChallenge(transaction, hashToken(mfaToken), { userId, passwordVersion, deviceId })
-          await insertAuditRow(transaction, {
-            action: 'login.factor_required',
-            actorId: null,
-            userId,
-            context,
-          })
-          return { kind: verdict.kind, mfaToken, factors: availableFactors(factors) }
+          return requireFactor(transaction, { userId, passwordVersion, deviceId, factors, context })
         }
         if (verdict.kind !== 'succeeded') {
           await insertAuditRow(transaction, {
@@ -226,8 +210,6 @@ async function recordRehash(
     details,
   })
 }
-
-const noFactors: Factors = { totpSince: null, recoveryCodesLeft: 0 }
 
 /** An unknown device gets an id of its own. */
 export const knownDeviceId = (deviceId: Device['id']) =>

@@ -8,6 +8,9 @@ export function availableFactors({ totpSince, recoveryCodesLeft }: Factors): Fac
   return recoveryCodesLeft > 0 ? ['totp', 'recovery_code'] : ['totp']
 }
 
+/** Those of an address or an id without an account. */
+export const noFactors: Factors = { totpSince: null, recoveryCodesLeft: 0 }
+
 export const hasSecondFactor = (factors: Factors): boolean => availableFactors(factors).length > 0
 
 /**

@@ -1,3 +1,4 @@
+import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
 import { refreshCookie } from '../../shared/http/headers.ts'
@@ -12,7 +13,10 @@ import {
   sealJwt,
 } from '../../test/support/full-stack/former-system.ts'
 import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
+import { totpCodeOf } from '../../test/support/full-stack/second-factor.ts'
 import { metricValues } from '../../test/support/metric-values.ts'
+import { encryptTotp } from '../factors/totp-encryption.ts'
+import { createEncryption } from '../keys/encryption.ts'
 
 const old = 'https://old.example.com'
 const other = 'https://other.example.com'
@@ -241,6 +245,81 @@ describe('POST /auth/exchange', () => {
       { action: 'token.exchanged' },
       { action: 'token.exchanged' },
     ])
+  })
+
+  describe('of an account with a second factor', () => {
+    const imported = 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP'
+
+    /** An account as an import with `totp_secret` leaves it. */
+    async function insertWithTotp(externalId: string): Promise<string> {
+      const userId = await insertImported(fullStack.sql, externalId)
+      const encryption = createEncryption(fullStack.originConfig.KEY_ENCRYPTION_KEY)
+      await fullStack.sql`
+        insert into totp_secrets (user_id, encrypted_secret)
+        values (${userId}, ${encryptTotp(encryption, 'totp_secrets', userId, imported)})`
+      return userId
+    }
+    const finish = (mfa_token: unknown, code = totpCodeOf(imported)) =>
+      fullStack.post('/auth/login/factor', { mfa_token, factor: 'totp', code }, { address: newAddress() })
+    const sessionsOf = (userId: string) => fullStack.sql`select from sessions where user_id = ${userId}`
+
+    test('403 mfa_required: no session; a code finishes it, at aal2, with audit rows', async () => {
+      const userId = await insertWithTotp('factor-1')
+      const response = await exchange(tokenOf({ sub: 'factor-1' }))
+      expect(response.status).toBe(403)
+      expect(response.headers.get('cache-control')).toBe('no-store')
+      const body = await problem(response)
+      expect(body).toMatchObject({
+        code: 'mfa_required',
+        mfa_token: expect.stringMatching(/^[\w-]{43}$/),
+        factors: ['totp'],
+        expires_in: 300,
+      })
+      expect(await sessionsOf(userId)).toHaveLength(0)
+      const finished = await finish(body.mfa_token)
+      expect(finished.status).toBe(200)
+      const { access_token } = (await finished.json()) as TokenResponse
+      expect(decodeJwt(access_token)).toMatchObject({ sub: userId, acr: 'aal2', amr: ['pwd', 'otp', 'mfa'] })
+      expect(await auditOf(userId)).toMatchObject([
+        { action: 'login.factor_required', actor_id: null, hasSession: false, details: { issuer: old } },
+        { action: 'login.succeeded', actor_id: userId, hasSession: true },
+      ])
+    })
+
+    test('401 legacy_token_spent: the token gives one mfa_token, and so five tries', async () => {
+      const userId = await insertWithTotp('factor-3')
+      const token = tokenOf({ sub: 'factor-3' })
+      expect(await outcomeOf(await exchange(token))).toBe('403 mfa_required')
+      expect(await outcomeOf(await exchange(token))).toBe('401 legacy_token_spent')
+      expect(await sessionsOf(userId)).toHaveLength(0)
+    })
+
+    test('401 mfa_token_invalid: the account was disabled, or its password changed, in between', async () => {
+      const userId = await insertWithTotp('factor-4')
+      const begin = async () => (await problem(await exchange(tokenOf({ sub: 'factor-4' })))).mfa_token
+      const [first, second] = [await begin(), await begin()]
+      await fullStack.sql`update user_accounts set status = 'disabled' where id = ${userId}`
+      expect(await outcomeOf(await finish(first))).toBe('401 mfa_token_invalid')
+      await fullStack.sql`
+        update user_accounts set status = 'active', password_changed_at = now() where id = ${userId}`
+      expect(await outcomeOf(await finish(second))).toBe('401 mfa_token_invalid')
+      expect(await sessionsOf(userId)).toHaveLength(0)
+    })
+
+    test('403 mfa_required, not 429: at an address over its limit, and it counts as no failure', async () => {
+      await insertWithTotp('factor-5')
+      const address = newAddress()
+      for (let i = 0; i < 4; i++)
+        expect(await outcomeOf(await exchange(tokenOf({ sub: 'factor-5' }), { address }))).toBe(
+          '403 mfa_required',
+        )
+      for (let i = 0; i < 3; i++)
+        expect(await outcomeOf(await exchange('x.y.z', { address }))).toBe('401 legacy_token_invalid')
+      expect(await outcomeOf(await exchange('x.y.z', { address }))).toBe('429 rate_limited')
+      expect(await outcomeOf(await exchange(tokenOf({ sub: 'factor-5' }), { address }))).toBe(
+        '403 mfa_required',
+      )
+    })
   })
 
   test('200: metrics count each outcome', async () => {

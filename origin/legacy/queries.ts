@@ -1,3 +1,4 @@
+import { passwordVersion } from '../db/password-version.ts'
 import type { Queryable } from '../db/types.ts'
 import type { AccountStatus } from '../lockout/queries.ts'
 
@@ -20,6 +21,13 @@ export async function lockImportedAccountForUpdate(
     from user_accounts where external_id = ${externalId}
     for no key update`
   return account
+}
+
+/** The version of the password of a locked account, also where the account has none. */
+export async function selectPasswordVersion(sql: Queryable, userId: string): Promise<string> {
+  const [row] = await sql<[{ version: string }]>`
+    select ${passwordVersion(sql)} as version from user_accounts where id = ${userId}`
+  return row.version
 }
 
 /**

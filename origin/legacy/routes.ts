@@ -3,6 +3,7 @@ import { getCookie } from 'hono/cookie'
 import { signingIn, type TokenResponse } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import { overLimitProblem } from '../../shared/http/over-limit.ts'
+import { factorRequiredParts } from '../auth/factor-challenge.ts'
 import type { CookieOrigins } from '../http/cookie-origins.ts'
 import type { OriginEnv } from '../http/request-context.ts'
 import { serve } from '../http/serve.ts'
@@ -48,13 +49,15 @@ export function createLegacyRoutes({ exchange, cookies, refreshCookie, cookieOri
 
 /**
  * @throws Problem `legacy_token_invalid`, the same for an unknown and a disabled account;
- *   `legacy_token_without_exp`, `legacy_token_spent`, `legacy_issuer_ended`, `email_unverified`,
- *   `rate_limited`
+ *   `legacy_token_without_exp`, `legacy_token_spent`, `legacy_issuer_ended`, `mfa_required`,
+ *   `email_unverified`, `rate_limited`
  */
 function requireExchanged(outcome: ExchangeOutcome): TokenResponse {
   switch (outcome.kind) {
     case 'exchanged':
       return outcome.tokens
+    case 'mfa_required':
+      throw new Problem('mfa_required', factorRequiredParts(outcome))
     case 'invalid':
       throw new Problem('legacy_token_invalid', { cause: outcome.fault })
     case 'account_unknown':

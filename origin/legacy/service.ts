@@ -1,12 +1,15 @@
 import type { TokenResponse } from '../../shared/contract.ts'
 import type { OverLimit } from '../../shared/http/over-limit.ts'
 import { insertAuditRow } from '../audit/queries.ts'
+import { type FactorRequired, requireFactor } from '../auth/factor-challenge.ts'
 import type { Sql, Transaction } from '../db/types.ts'
 import { selectEntitlements } from '../entitlements/queries.ts'
+import { selectFactors } from '../factors/queries.ts'
+import { hasSecondFactor, noFactors } from '../factors/rules.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import type { SessionWithEntitlements } from '../sessions/queries.ts'
 import type { SessionService } from '../sessions/service.ts'
-import { lockImportedAccountForUpdate, spendLegacyToken } from './queries.ts'
+import { lockImportedAccountForUpdate, selectPasswordVersion, spendLegacyToken } from './queries.ts'
 import { type ExchangeRefusal, evaluateExchange } from './rules.ts'
 import type { LegacyTokenFault } from './token-rules.ts'
 import type { LegacyIdentity, VerifyLegacyToken } from './verify-legacy-token.ts'
@@ -24,6 +27,7 @@ type Refusal = { kind: ExchangeRefusal | 'spent' | 'issuer_ended' | 'without_exp
 
 type PresentedTokenOutcome =
   | { kind: 'exchanged'; tokens: TokenResponse }
+  | FactorRequired
   | { kind: 'invalid'; fault: LegacyTokenFault }
   | Refusal
 
@@ -44,8 +48,10 @@ const byFormerToken = { amr: ['pwd'], acr: 'aal1', authTime: 0 } as const
 
 /**
  * Exchanges a token of a former system, once, for a session of the account that was imported with
- * its id. A forged token costs no query. Of an address over its limit only a genuine one that opens
- * a session gets another response than 429, and the others leave no audit row.
+ * its id. A forged token costs no query. Where the account has a second factor the token begins a
+ * login that a code finishes. The token is spent all the same: it gives five tries at codes.
+ * Of an address over its limit only a token that is spent gets another response than 429, and the
+ * others leave no audit row.
  */
 export function createLegacyExchange(options: LegacyExchangeOptions): LegacyExchange {
   const { sql, verify, sessions, requireVerifiedEmail, onExchange = () => {} } = options
@@ -54,14 +60,16 @@ export function createLegacyExchange(options: LegacyExchangeOptions): LegacyExch
     transaction: Transaction,
     { issuer, externalId, digest, expiresAt }: LegacyIdentity,
     context: RequestContext,
-  ): Promise<Opened | { kind: ExchangeRefusal | 'spent' }> {
+  ): Promise<Opened | FactorRequired | { kind: ExchangeRefusal | 'spent' }> {
     const account = await lockImportedAccountForUpdate(transaction, externalId)
-    const verdict = evaluateExchange({ account, requireVerifiedEmail })
+    const factors = account ? await selectFactors(transaction, account.id) : noFactors
+    const isFactorDue = hasSecondFactor(factors)
+    const verdict = evaluateExchange({ account, requireVerifiedEmail, isFactorDue })
     const isAdmitted =
-      verdict.kind === 'admitted' &&
+      'account' in verdict &&
       (await spendLegacyToken(transaction, { digest, expiresAt: new Date(expiresAt) }))
     if (!isAdmitted) {
-      const kind = verdict.kind === 'admitted' ? 'spent' : verdict.kind
+      const kind = 'account' in verdict ? 'spent' : verdict.kind
       if (!context.overLimit)
         await insertAuditRow(transaction, {
           action: 'token.exchange_refused',
@@ -73,6 +81,11 @@ export function createLegacyExchange(options: LegacyExchangeOptions): LegacyExch
       return { kind }
     }
     const userId = verdict.account.id
+    if (verdict.kind === 'mfa_required') {
+      const passwordVersion = await selectPasswordVersion(transaction, userId)
+      const challenge = { userId, passwordVersion, deviceId: null }
+      return requireFactor(transaction, { ...challenge, factors, context, details: { issuer } })
+    }
     const { refreshToken, ...session } = await sessions.open(transaction, userId, byFormerToken, context)
     await insertAuditRow(transaction, {
       action: 'token.exchanged',
@@ -102,8 +115,8 @@ export function createLegacyExchange(options: LegacyExchangeOptions): LegacyExch
   return async function exchangeLegacyToken(token, context) {
     const outcome = await present(token, context)
     onExchange(outcome.kind)
-    if (context.overLimit && outcome.kind !== 'exchanged')
-      return { kind: 'over_limit', limit: context.overLimit }
+    const isSpent = outcome.kind === 'exchanged' || outcome.kind === 'mfa_required'
+    if (context.overLimit && !isSpent) return { kind: 'over_limit', limit: context.overLimit }
     return outcome
   }
 }

@@ -72,6 +72,8 @@ export const oauthErrors = {
     error: 'invalid_request',
     description: errors.legacy_issuer_ended.title,
   },
+  /** Finished at POST /auth/login/factor: RFC 8693 has no step for a second factor. */
+  mfa_required: { status: 400, error: 'invalid_request', description: errors.mfa_required.title },
   email_unverified: { status: 400, error: 'invalid_request', description: errors.email_unverified.title },
   subject_token_type_unsupported: {
     status: 400,
@@ -110,6 +112,9 @@ export type OAuthErrorCode = keyof typeof oauthErrors
 interface OAuthErrorOptions {
   /** RFC 6749, section 5.2: for a client that used the Authorization header. */
   challenge?: boolean
+  /** Members of the body beside those of every error. */
+  members?: Readonly<Record<string, unknown>>
+  headers?: Readonly<Record<string, string>>
   /** For the log only. */
   cause?: unknown
 }
@@ -118,12 +123,19 @@ interface OAuthErrorOptions {
 export class OAuthError extends Error {
   readonly code: OAuthErrorCode
   readonly challenge: boolean
+  readonly members: Readonly<Record<string, unknown>>
+  readonly headers: Readonly<Record<string, string>>
 
-  constructor(code: OAuthErrorCode, { challenge = false, cause }: OAuthErrorOptions = {}) {
+  constructor(
+    code: OAuthErrorCode,
+    { challenge = false, members = {}, headers = {}, cause }: OAuthErrorOptions = {},
+  ) {
     super(code, { cause })
     this.name = 'OAuthError'
     this.code = code
     this.challenge = challenge
+    this.members = members
+    this.headers = headers
   }
 }
 
@@ -132,12 +144,16 @@ const basicChallenge = 'Basic realm="gatehouse", charset="UTF-8"'
 /**
  * Makes the body of an `OAuthError`: RFC 6749, section 5.2, with the members of every problem.
  */
-export function oauthErrorResponse({ code, challenge }: OAuthError, requestId: string): Response {
+export function oauthErrorResponse(
+  { code, challenge, members, headers }: OAuthError,
+  requestId: string,
+): Response {
   const { status, error, description } = oauthErrors[code]
-  const body = { error, error_description: description, status, code, request_id: requestId }
+  const body = { error, error_description: description, status, code, request_id: requestId, ...members }
   return Response.json(body, {
     status,
     headers: {
+      ...headers,
       'cache-control': 'no-store',
       pragma: 'no-cache',
       ...(challenge && { 'www-authenticate': basicChallenge }),

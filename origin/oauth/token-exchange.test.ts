@@ -1,3 +1,4 @@
+import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { tokenExchangeGrant, tokenTypes } from '../../shared/contract.ts'
 import { claimsOf, hmac, insertImported, sealJwt } from '../../test/support/full-stack/former-system.ts'
@@ -7,6 +8,9 @@ import {
   type OAuthFullStack,
   refusal,
 } from '../../test/support/full-stack/oauth-full-stack.ts'
+import { totpCodeOf } from '../../test/support/full-stack/second-factor.ts'
+import { encryptTotp } from '../factors/totp-encryption.ts'
+import { createEncryption } from '../keys/encryption.ts'
 
 const old = 'https://old.example.com'
 const ended = 'https://ended.example.com'
@@ -68,6 +72,29 @@ describe('POST /oauth/token, token exchange (RFC 8693)', () => {
       error: 'invalid_request',
       code: 'legacy_token_spent',
     })
+  })
+
+  test('400 mfa_required: an account with a second factor; POST /auth/login/factor finishes it', async () => {
+    const userId = await insertImported(fullStack.sql, 'with-factor')
+    const secretOfApp = 'JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP'
+    const encryption = createEncryption(fullStack.originConfig.KEY_ENCRYPTION_KEY)
+    await fullStack.sql`
+      insert into totp_secrets (user_id, encrypted_secret)
+      values (${userId}, ${encryptTotp(encryption, 'totp_secrets', userId, secretOfApp)})`
+    const token = sealJwt({ alg: 'HS256' }, claimsOf(old, { sub: 'with-factor' }), hmac(secret))
+    const response = await post(form(token))
+    expect(response.headers.get('cache-control')).toBe('no-store')
+    expect(response.headers.get('gatehouse-attempt')).toBe('succeeded')
+    const { body, ...rest } = await refusal(response)
+    expect(rest).toMatchObject({ status: 400, error: 'invalid_request', code: 'mfa_required' })
+    expect(body).toMatchObject({ factors: ['totp'], expires_in: 300 })
+    expect(await fullStack.sql`select from sessions where user_id = ${userId}`).toHaveLength(0)
+    const { mfa_token } = body as unknown as { mfa_token: string }
+    const code = totpCodeOf(secretOfApp)
+    const finished = await fullStack.post('/auth/login/factor', { mfa_token, factor: 'totp', code })
+    expect(finished.status).toBe(200)
+    const { access_token } = (await finished.json()) as { access_token: string }
+    expect(decodeJwt(access_token)).toMatchObject({ sub: userId, acr: 'aal2' })
   })
 
   test.each<[string, string, () => Promise<Record<string, string>>]>([

@@ -1,5 +1,6 @@
 import { type ExchangedTokenResponse, tokenTypes } from '../../shared/contract.ts'
 import { overLimitProblem } from '../../shared/http/over-limit.ts'
+import { factorRequiredParts } from '../auth/factor-challenge.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import type { ExchangeOutcome, LegacyExchange } from '../legacy/service.ts'
 import type { OAuthCaller } from './authentication.ts'
@@ -19,8 +20,8 @@ interface TokenExchangeRequest {
  * Throws or rejects with OAuthError `unauthorized_client`, `parameter_missing`, `invalid_scope`,
  * `invalid_target`, `actor_token_unsupported`, `subject_token_type_unsupported`,
  * `requested_token_type_unsupported`, `legacy_token_invalid`, `legacy_token_without_exp`,
- * `legacy_token_spent`, `legacy_issuer_ended`, `email_unverified`; Problem `rate_limited`,
- * `keys_unavailable`
+ * `legacy_token_spent`, `legacy_issuer_ended`, `mfa_required`, `email_unverified`; Problem
+ * `rate_limited`, `keys_unavailable`
  */
 export function createTokenExchange(exchange: LegacyExchange) {
   return async function exchangeToken({
@@ -55,6 +56,8 @@ function requireExchanged(outcome: ExchangeOutcome) {
   switch (outcome.kind) {
     case 'exchanged':
       return outcome.tokens
+    case 'mfa_required':
+      throw new OAuthError('mfa_required', factorRequiredParts(outcome))
     case 'invalid':
       throw new OAuthError('legacy_token_invalid', { cause: outcome.fault })
     case 'account_unknown':

@@ -113,7 +113,7 @@ export const signingIn = defineEndpoints({
     path: '/auth/login/factor',
     summary: 'Finish a login with a second factor',
     description:
-      'A login of an account with a second factor is 403 `mfa_required` with an `mfa_token` and the `factors`. The token finishes that one ' +
+      'A login of an account with a second factor, or an exchange of its former token, is 403 `mfa_required` with an `mfa_token` and the `factors`. The token finishes that one ' +
       'login within five minutes, on the device that has the same device cookie; five wrong codes or a new password end it.',
     body: factorLoginBody,
     responses: tokens,
@@ -139,7 +139,8 @@ export const signingIn = defineEndpoints({
     description:
       'For the days of a migration: a JWT of an issuer of `LEGACY_ISSUERS` opens one session of the account that was imported with its id. ' +
       'Rights are those of that account; what the token says of rights is ignored. ' +
-      'Unknown and disabled accounts get the response of an invalid token. Without `legacy_token` it is read from the cookie of the former system.',
+      'Unknown and disabled accounts get the response of an invalid token. Without `legacy_token` it is read from the cookie of the former system. ' +
+      'An account with a second factor gets 403 `mfa_required`, as at a login, and the token is spent: `POST /auth/login/factor` opens the session.',
     body: exchangeBody,
     responses: tokens,
     errors: [
@@ -148,6 +149,7 @@ export const signingIn = defineEndpoints({
       'legacy_token_without_exp',
       'legacy_token_spent',
       'legacy_issuer_ended',
+      'mfa_required',
       'email_unverified',
       'origin_not_allowed',
       'keys_unavailable',

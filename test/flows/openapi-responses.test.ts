@@ -130,6 +130,11 @@ describe('responses are as the description has them', () => {
       }) as const
     await succeed('issueToken', { form: form(tokenOf('old-1')) })
     await fail(400, 'issueToken', { form: form(token) })
+    const userId = await insertImported(fullStack.sql, 'old-2')
+    // A rejection that asks for a factor reads no secret.
+    await fullStack.sql`insert into totp_secrets (user_id, encrypted_secret) values (${userId}, '')`
+    await fail(403, 'exchangeLegacyToken', { body: { legacy_token: tokenOf('old-2') } })
+    await fail(400, 'issueToken', { form: form(tokenOf('old-2')) })
   })
 
   test('of second factors, from the first code to their reset by an administrator', async () => {

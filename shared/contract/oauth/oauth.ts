@@ -92,6 +92,10 @@ export const oauthErrorResponse = z
     status: z.int(),
     code: z.string(),
     request_id: z.string(),
+    /** Of `mfa_required`, as in its problem: `POST /auth/login/factor` finishes the exchange. */
+    factors: z.array(z.enum(['totp', 'recovery_code'])).exactOptional(),
+    mfa_token: z.string().exactOptional(),
+    expires_in: z.int().exactOptional(),
   })
   .meta({ id: 'OAuthError' })
 
