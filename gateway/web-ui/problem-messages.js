@@ -64,7 +64,7 @@ const escalations = {
   role_above_own: 'This role is above your own.',
   superadmin_only: 'Only a superadmin does this.',
   role_at_or_above: 'This role is at your own level or above it.',
-  permission_not_held: 'You can only give permissions that you hold yourself.',
+  permission_not_held: 'You can only give or change permissions that you hold yourself.',
 }
 
 /**

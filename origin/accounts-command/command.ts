@@ -1,7 +1,8 @@
 import { CommandError, runCommand } from '../../shared/node/cli.ts'
 import { configFromEnvironment } from '../../shared/node/environment.ts'
 import { createLog } from '../../shared/node/log.ts'
-import { lockAccountsForUpdate, lockRoleLevel, selectIdByEmail } from '../admin/user-queries.ts'
+import { lockRole } from '../admin/role-queries.ts'
+import { lockAccountsForUpdate, selectIdByEmail } from '../admin/user-queries.ts'
 import { setRole } from '../admin/user-service.ts'
 import { withDatabase } from '../db/command-database.ts'
 import { createCommandDatabase } from '../db/database.ts'
@@ -34,10 +35,10 @@ async function changeRole(sql: Sql, { email, role }: RoleCommand) {
     const id = await selectIdByEmail(transaction, email)
     const account = id && (await lockAccountsForUpdate(transaction, [id])).get(id)
     if (!account) throw new CommandError(`There is no account ${email}.`)
-    const level = await lockRoleLevel(transaction, role)
-    if (level === undefined) throw new CommandError(`There is no role ${role}.`)
+    const given = await lockRole(transaction, role)
+    if (!given) throw new CommandError(`There is no role ${role}.`)
     if (account.role !== role) await setRole(transaction, account, role, { actorId: null, context })
-    return { before: account.role, isUnproven: !account.emailVerified && level > account.level }
+    return { before: account.role, isUnproven: !account.emailVerified && given.level > account.level }
   })
 }
 

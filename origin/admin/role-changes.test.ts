@@ -183,6 +183,20 @@ describe('403 escalation_refused, with an audit row: nobody beyond their own lev
     ],
     ['a change of a role above', 'PATCH', '/admin/roles/admin', { description: 'x' }, 'role_at_or_above'],
     ['a role raised to their level', 'PATCH', '/admin/roles/guest', { level: 60 }, 'role_at_or_above'],
+    [
+      'a role with a permission that they lack, as that of new accounts',
+      'PATCH',
+      '/admin/roles/subscriber',
+      { is_default: true },
+      'permission_not_held',
+    ],
+    [
+      'the description of a permission that they lack',
+      'PATCH',
+      '/admin/permissions/system.manage',
+      { description: 'See the weather' },
+      'permission_not_held',
+    ],
     ['the removal of their own role', 'DELETE', '/admin/roles/manager', undefined, 'role_at_or_above'],
     [
       'a new permission',
@@ -207,6 +221,19 @@ describe('403 escalation_refused, with an audit row: nobody beyond their own lev
       { action: 'role.change_refused', actor_id: decodeJwt(manager).sub, details: { reason } },
     ])
   })
+})
+
+test('200: a role whose permissions they hold becomes that of new accounts', async () => {
+  const reader = { name: 'reader', level: 15, description: 'Reads', permissions: ['profile.read'] }
+  expect((await send('POST', '/admin/roles', reader, manager)).status).toBe(200)
+  expect((await send('PATCH', '/admin/roles/reader', { is_default: true }, manager)).status).toBe(200)
+  expect((await send('PATCH', '/admin/roles/user', { is_default: true })).status).toBe(200)
+})
+
+test('200: the holder of a permission describes it', async () => {
+  const description = 'See all accounts and sessions'
+  const changed = await send('PATCH', '/admin/permissions/users.read', { description }, manager)
+  expect(changed).toEqual({ status: 200, body: { name: 'users.read', description } })
 })
 
 describe('a permission', () => {

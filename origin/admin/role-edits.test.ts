@@ -27,6 +27,7 @@ const anyEdit: fc.Arbitrary<edits.EvaluateRoleEdit> = fc.oneof(
   fc.tuple(name, permissions).map(([role, given]) => edits.setRolePermissions(role, given)),
   name.map(edits.removeRole),
   fc.record({ name: permission, description }).map(edits.createPermission),
+  fc.record({ name: permission, description: fc.constant('Another') }).map(edits.changePermission),
   permission.map(edits.removePermission),
 )
 
@@ -44,8 +45,7 @@ describe('whatever an administrator below the highest level changes', () => {
       fc.property(catalogues, actor, anyEdit, (before, by, evaluate) => {
         const edit = evaluate(before, by)
         if (edit.kind !== 'edit') return
-        const above = ({ roles }: Catalogue) =>
-          roles.filter((role) => role.level >= by.level).map((role) => ({ ...role, isDefault: undefined }))
+        const above = ({ roles }: Catalogue) => roles.filter((role) => role.level >= by.level)
         expect(above(edit.after)).toEqual(above(before))
       }),
       { numRuns: 2000 },
@@ -62,7 +62,25 @@ describe('whatever an administrator below the highest level changes', () => {
           const gained = role.permissions.filter((each) => !had.includes(each))
           expect(gained.filter((each) => !by.permissions.includes(each))).toEqual([])
         }
-        expect(edit.after.permissions).toEqual(before.permissions)
+        const names = ({ permissions }: Catalogue) => permissions.map((each) => each.name)
+        expect(names(edit.after)).toEqual(names(before))
+      }),
+      { numRuns: 2000 },
+    )
+  })
+
+  test('new accounts gain no permission that they lack, and no such permission is described anew', () => {
+    fc.assert(
+      fc.property(catalogues, actor, anyEdit, (before, by, evaluate) => {
+        const edit = evaluate(before, by)
+        if (edit.kind !== 'edit') return
+        const ofNewAccounts = ({ roles }: Catalogue) =>
+          roles.find((role) => role.isDefault)?.permissions ?? []
+        const gained = ofNewAccounts(edit.after).filter((each) => !ofNewAccounts(before).includes(each))
+        expect(gained.filter((each) => !by.permissions.includes(each))).toEqual([])
+        const lacked = ({ permissions }: Catalogue) =>
+          permissions.filter((each) => !by.permissions.includes(each.name))
+        expect(lacked(edit.after)).toEqual(lacked(before))
       }),
       { numRuns: 2000 },
     )

@@ -9,13 +9,10 @@ import {
   withReplaced,
 } from '../catalogue/catalogue.ts'
 import { changedMembers, type Edit, type EditConflict } from '../catalogue/edit.ts'
-import { evaluatePermissionsChange, type PermissionsRejection } from './rules.ts'
+import { evaluatePermissionsChange, holdsAll, type PermissionsRejection, type Rights } from './rules.ts'
 
 /** The level and permissions of the actor, as the database has them now. */
-export interface RoleActor {
-  level: number
-  permissions: readonly string[]
-}
+export type RoleActor = Rights
 
 export type RoleEditRejection = PermissionsRejection | 'superadmin_only'
 
@@ -80,8 +77,12 @@ export const changeRole =
       description: change.description ?? before.description,
       isDefault: change.isDefault ?? before.isDefault,
     }
-    const verdict = evaluatePermissionsChange(actor, before, [])
+    const becomesDefault = after.isDefault && !before.isDefault
+    // Everybody can register: the permissions of the default role are granted to strangers.
+    const verdict = evaluatePermissionsChange(actor, before, becomesDefault ? before.permissions : [])
     if (verdict !== 'allowed') return rejected(verdict)
+    const former = becomesDefault ? catalogue.roles.find((role) => role.isDefault) : undefined
+    if (former && former.level >= actor.level) return rejected('role_at_or_above')
     const reason = after.level === before.level ? undefined : levelRejection(actor, before.level, after.level)
     if (reason) return rejected(reason)
     if (after.isDefault && after.level >= adminLevel) return { kind: 'default_too_high' }
@@ -165,9 +166,11 @@ export const createPermission =
 
 export const changePermission =
   ({ name, description }: Permission): EvaluateRoleEdit =>
-  (catalogue) => {
+  (catalogue, actor) => {
     const before = findByName(catalogue.permissions, name)
     if (!before) return { kind: 'unknown_item' }
+    // A false description would make others grant the permission.
+    if (!holdsAll(actor, [name])) return rejected('permission_not_held')
     const details = {
       permission: name,
       before: { description: before.description },

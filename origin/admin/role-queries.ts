@@ -1,5 +1,6 @@
 import type { Permission, Role } from '../catalogue/catalogue.ts'
-import type { Queryable } from '../db/types.ts'
+import type { Queryable, Transaction } from '../db/types.ts'
+import type { Rights } from './rules.ts'
 
 const permissionsOf = (sql: Queryable) => sql`
   array(
@@ -33,5 +34,16 @@ export async function selectRoleOf(sql: Queryable, userId: string): Promise<Role
     select role.name, role.level, role.description, role.is_default as "isDefault", ${permissionsOf(sql)} as permissions
     from user_accounts account join roles role on role.id = account.role_id
     where account.id = ${userId} and account.status = 'active'`
+  return row
+}
+
+/**
+ * The rights of a role, which is not removed before the transaction ends.
+ *
+ * @returns undefined where there is no such role
+ */
+export async function lockRole(sql: Transaction, name: string): Promise<Rights | undefined> {
+  const [row] = await sql<[Rights?]>`
+    select level, ${permissionsOf(sql)} as permissions from roles role where name = ${name} for key share`
   return row
 }

@@ -25,7 +25,11 @@ const mayGive: Record<Role, Role[]> = {
   superadmin: ['guest', 'user', 'subscriber', 'admin', 'superadmin'],
 }
 
-const somebody = (role: Role) => ({ id: `a ${role}`, level: levels[role] })
+/** As in the catalogue of a new database: a role has the permissions of all below. */
+const permissionsOf = (role: Role) => roles.filter((each) => levels[each] <= levels[role])
+const given = (role: Role) => ({ level: levels[role], permissions: permissionsOf(role) })
+
+const somebody = (role: Role) => ({ id: `a ${role}`, ...given(role) })
 const another = (role: Role) => ({ id: `another ${role}`, level: levels[role] })
 
 const cells = roles.flatMap((actor) =>
@@ -34,7 +38,7 @@ const cells = roles.flatMap((actor) =>
 
 describe('a change of role: every actor, target and new role', () => {
   test.each(cells)('%s makes %s %s', (actor, target, role) => {
-    const verdict = evaluateRoleChange(somebody(actor), another(target), { level: levels[role] })
+    const verdict = evaluateRoleChange(somebody(actor), another(target), given(role))
     const allowed = mayActOn[actor].includes(target) && mayGive[actor].includes(role)
     expect(verdict === 'allowed').toBe(allowed)
     if (!mayActOn[actor].includes(target)) expect(verdict).toBe('target_at_or_above')
@@ -46,9 +50,26 @@ describe('a change of role: every actor, target and new role', () => {
     '%s makes themselves %s: own_account',
     (actor, role) => {
       const self = somebody(actor)
-      expect(evaluateRoleChange(self, self, { level: levels[role] })).toBe('own_account')
+      expect(evaluateRoleChange(self, self, given(role))).toBe('own_account')
     },
   )
+})
+
+describe('a role with a permission that the actor lacks', () => {
+  const odd = { level: 20, permissions: ['user', 'system.manage'] }
+
+  test('a lower role is rejected: permission_not_held', () => {
+    expect(evaluateRoleChange(somebody('admin'), another('user'), odd)).toBe('permission_not_held')
+  })
+
+  test('a superadmin gives every role: allowed', () => {
+    expect(evaluateRoleChange(somebody('superadmin'), another('user'), odd)).toBe('allowed')
+  })
+
+  test('its level is reported first: role_above_own', () => {
+    const above = { ...odd, level: 91 }
+    expect(evaluateRoleChange(somebody('admin'), another('user'), above)).toBe('role_above_own')
+  })
 })
 
 describe('acting on an account: every actor and target', () => {

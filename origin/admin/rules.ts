@@ -8,7 +8,17 @@ export interface AccountLevel {
 }
 
 export type AuthorityRejection = 'own_account' | 'target_at_or_above'
-export type RoleRejection = AuthorityRejection | 'role_above_own' | 'superadmin_only'
+export type RoleRejection = AuthorityRejection | 'role_above_own' | 'superadmin_only' | 'permission_not_held'
+
+/** A level and the permissions that come with it. */
+export interface Rights {
+  level: number
+  permissions: readonly string[]
+}
+
+export function holdsAll({ permissions: held }: Rights, permissions: readonly string[]): boolean {
+  return permissions.every((permission) => held.includes(permission))
+}
 
 /** An actor changes neither their own account nor one at or above their level. */
 export function evaluateAuthority(actor: AccountLevel, target: AccountLevel): AuthorityRejection | 'allowed' {
@@ -18,17 +28,20 @@ export function evaluateAuthority(actor: AccountLevel, target: AccountLevel): Au
 }
 
 /**
- * An actor grants no role above their own level; only a superadmin grants admin and superadmin.
+ * An actor grants no role above their own level, and none with a permission that they lack. Only a
+ * superadmin grants admin and superadmin.
  */
 export function evaluateRoleChange(
-  actor: AccountLevel,
+  actor: AccountLevel & Rights,
   target: AccountLevel,
-  role: { level: number },
+  role: Rights,
 ): RoleRejection | 'allowed' {
   const authority = evaluateAuthority(actor, target)
   if (authority !== 'allowed') return authority
   if (role.level > actor.level) return 'role_above_own'
-  if (role.level >= adminLevel && actor.level < superadminLevel) return 'superadmin_only'
+  if (actor.level >= superadminLevel) return 'allowed'
+  if (role.level >= adminLevel) return 'superadmin_only'
+  if (!holdsAll(actor, role.permissions)) return 'permission_not_held'
   return 'allowed'
 }
 
@@ -36,11 +49,11 @@ export type PermissionsRejection = 'role_at_or_above' | 'permission_not_held'
 
 /** An actor changes roles below their own, and only permissions that they hold. */
 export function evaluatePermissionsChange(
-  actor: { level: number; permissions: readonly string[] },
+  actor: Rights,
   role: { level: number },
   changed: readonly string[],
 ): PermissionsRejection | 'allowed' {
   if (role.level >= actor.level) return 'role_at_or_above'
-  if (!changed.every((permission) => actor.permissions.includes(permission))) return 'permission_not_held'
+  if (!holdsAll(actor, changed)) return 'permission_not_held'
   return 'allowed'
 }

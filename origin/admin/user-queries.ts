@@ -108,16 +108,6 @@ export async function selectIdByEmail(sql: Queryable, email: string): Promise<st
   return row?.id
 }
 
-/**
- * The level of a role, which is not removed before the transaction ends.
- *
- * @returns undefined where there is no such role
- */
-export async function lockRoleLevel(sql: Transaction, role: string): Promise<number | undefined> {
-  const [row] = await sql<[{ level: number }?]>`select level from roles where name = ${role} for key share`
-  return row?.level
-}
-
 export async function updateRole(sql: Queryable, userId: string, role: string): Promise<void> {
   await sql`
     update user_accounts set role_id = (select id from roles where name = ${role}) where id = ${userId}`

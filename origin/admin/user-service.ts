@@ -9,8 +9,9 @@ import { clearAttempts } from '../lockout/queries.ts'
 import type { Mail } from '../mail/service.ts'
 import { endSessions, lowerSessions } from '../sessions/queries.ts'
 import { type AdminAction, lockBothForUpdate, rejectChange } from './authority.ts'
+import { lockRole, selectRoleOf } from './role-queries.ts'
 import { evaluateAuthority, evaluateRoleChange, type RoleRejection } from './rules.ts'
-import { type AccountForUpdate, lockRoleLevel, updateRole, updateStatus } from './user-queries.ts'
+import { type AccountForUpdate, updateRole, updateStatus } from './user-queries.ts'
 
 export type ChangeOutcome =
   | { kind: 'done' }
@@ -56,9 +57,10 @@ export function createUserService({ sql, resetLoginLimit, mail }: UserOptions) {
       return sql.begin(async (transaction) => {
         const { actor, target } = await lockBothForUpdate(transaction, change)
         if (!target) return unknownUser
-        const level = await lockRoleLevel(transaction, role)
-        if (level === undefined) return { kind: 'unknown_role' }
-        const verdict = evaluateRoleChange(actor, target, { level })
+        const given = await lockRole(transaction, role)
+        if (!given) return { kind: 'unknown_role' }
+        const permissions = (await selectRoleOf(transaction, change.actorId))?.permissions ?? []
+        const verdict = evaluateRoleChange({ ...actor, permissions }, target, given)
         if (verdict !== 'allowed') return rejectChange(transaction, change, `role ${role}`, verdict)
         if (target.role === role) return done
         await setRole(transaction, target, role, { actorId: change.actorId, context: change.context })

@@ -194,6 +194,30 @@ describe('PUT /admin/users/{id}/role', () => {
     expect(await epochs()).toEqual([])
   })
 
+  test('403 escalation_refused: an admin gives a lower role with a permission that they lack', async () => {
+    await fullStack.sql`
+      insert into roles (name, level, description) values ('keeper', 30, 'Keeps roles')`
+    await fullStack.sql`
+      insert into role_permissions (role_id, permission_id)
+      select roles.id, permissions.id from roles, permissions
+      where roles.name = 'keeper' and permissions.name in ('profile.read', 'roles.manage')`
+    const rejected = await setRole('admin', ids.second, 'keeper')
+    expect(rejected.status).toBe(403)
+    expect(await problem(rejected)).toMatchObject({ reason: 'permission_not_held' })
+    expect(await audit()).toMatchObject([
+      {
+        action: 'account.change_refused',
+        details: { attempted: 'role keeper', reason: 'permission_not_held' },
+      },
+    ])
+    expect(await epochs()).toEqual([])
+    expect((await setRole('superadmin', ids.second, 'keeper')).status).toBe(204)
+    // An admin may still take it away.
+    expect((await setRole('admin', ids.second, 'user')).status).toBe(204)
+    await fullStack.sql`delete from role_permissions where role_id = (select id from roles where name = 'keeper')`
+    await fullStack.sql`delete from roles where name = 'keeper'`
+  })
+
   test('204: superadmin makes an admin', async () => {
     expect((await setRole('superadmin', ids.second, 'admin')).status).toBe(204)
   })
