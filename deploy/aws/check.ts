@@ -7,8 +7,8 @@ import { startMotoServer } from './moto-server.ts'
 
 /**
  * `npm run check:aws`: the CDK app without an account of AWS. Types, tests of the templates and
- * cdk-nag; `cdk synth` of each example, checked by cfn-lint and deployed into a moto server. Fetches
- * the two by pip, once.
+ * cdk-nag; `cdk synth` of each example, checked by cfn-lint and deployed into a moto server. pip
+ * fetches cfn-lint and moto once.
  */
 
 const pythonPackages = ['cfn-lint==1.58.0', 'moto[server]==5.2.5']
