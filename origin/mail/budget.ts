@@ -25,7 +25,7 @@ export type MailBudget = ReturnType<typeof createMailBudget>
 
 /**
  * Limits mails by network address, by mailbox and by domain. The relay asks, after the response to
- * the request: neither the response nor its time tells whether there was a mail, or a budget for it.
+ * the request: neither response nor time tells whether there was a mail, or a budget for it.
  */
 export function createMailBudget({ limits, recordRejection }: MailBudgetOptions) {
   return {
