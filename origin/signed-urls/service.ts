@@ -1,9 +1,10 @@
-import { type Acr, frontendClient, urlTokenType } from '../../shared/auth/claims.ts'
+import { frontendClient, urlTokenType } from '../../shared/auth/claims.ts'
 import { urlTokenParameter } from '../../shared/contract.ts'
 import type { Sql } from '../db/types.ts'
 import type { KeyRing } from '../keys/key-ring.ts'
 import { signJwt } from '../keys/sign-jwt.ts'
 import { type SessionOwner, selectLiveSession } from '../sessions/queries.ts'
+import { lifeWithin, limitTokenLife } from '../sessions/token-life.ts'
 
 interface SignedUrlOptions {
   sql: Sql
@@ -33,18 +34,10 @@ export function createSignedUrls({
     async sign(owner: SessionOwner, target: string, lifeSeconds: number) {
       const session = await selectLiveSession(sql, owner)
       if (!session) return undefined
-      const { userId, sessionId, sessionSecondsLeft, secondsLeft, ...rest } = session
-      const { acr: reached, authTime, secondsSinceAuthTime, ...claims } = rest
-      const aal2SecondsLeft = reached === 'aal2' ? aal2Seconds - secondsSinceAuthTime : 0
-      const acr: Acr = aal2SecondsLeft > 0 ? 'aal2' : 'aal1'
-      // As an access token, it outlives neither session nor paid period nor aal2.
-      const longest = Math.min(
-        sessionSecondsLeft,
-        secondsLeft ?? sessionSecondsLeft,
-        acr === 'aal2' ? aal2SecondsLeft : sessionSecondsLeft,
-      )
-      const bounded = (seconds: number) => Math.max(1, Math.floor(Math.min(seconds, longest)))
-      const expiresIn = bounded(lifeSeconds)
+      const { userId, sessionId, sessionSecondsLeft: _session, secondsLeft: _period, ...rest } = session
+      const { acr: _reached, authTime, secondsSinceAuthTime: _age, ...claims } = rest
+      const { acr, longestSeconds } = limitTokenLife(session, aal2Seconds)
+      const expiresIn = lifeWithin(lifeSeconds, longestSeconds)
       const token = await signJwt(
         keys.signing(),
         urlTokenType,
@@ -58,7 +51,7 @@ export function createSignedUrls({
           sid: sessionId,
           client_id: frontendClient,
           target,
-          stream_exp: Math.floor(Date.now() / 1000) + bounded(streamSeconds),
+          stream_exp: Math.floor(Date.now() / 1000) + lifeWithin(streamSeconds, longestSeconds),
         },
         expiresIn,
       )
