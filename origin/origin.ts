@@ -22,6 +22,7 @@ import { requireUsableSchema } from './db/migrate.ts'
 import { selectReadOnly } from './db/writable.ts'
 import { createEmailTokens } from './email-tokens/email-tokens.ts'
 import { createRequireStepUp } from './factors/assurance.ts'
+import { createCodeLimit } from './factors/code-limit.ts'
 import { createRecoveryCodeHasher } from './factors/recovery-codes.ts'
 import { createFactorService } from './factors/service.ts'
 import { createStepUpService } from './factors/step-up.ts'
@@ -196,22 +197,25 @@ export async function createOrigin(
     windowSeconds: config.LOCKOUT_WINDOW_SECONDS,
     lockoutSeconds: config.LOCKOUT_SECONDS,
     queue: config.PASSWORD_HASH_QUEUE,
-    notifyOwner: (transaction, email, lockoutEndsAt) =>
-      mail.enqueue(transaction, email, mail.messages.lockoutStarted({ lockoutEndsAt })),
+    notifyOwner: (transaction, email, { until }) =>
+      mail.enqueue(transaction, email, mail.messages.lockoutStarted({ lockoutEndsAt: until })),
   })
 
-  const codeLimit = createAttemptLimit({
+  const codeAttempts = createAttemptLimit({
     sql,
     subject: 'code',
     maxAttempts: config.LOCKOUT_TRIES,
     windowSeconds: config.LOCKOUT_WINDOW_SECONDS,
     lockoutSeconds: config.LOCKOUT_SECONDS,
     queue: config.PASSWORD_HASH_QUEUE,
-    notifyOwner: (transaction, email, lockoutEndsAt) =>
-      mail.enqueue(transaction, email, mail.messages.codesLocked({ lockoutEndsAt })),
+    // Attempts at codes come from somebody who knows the password, on any device.
+    notifiesOf: 'any_group',
+    notifyOwner: (transaction, email, { until, isKnownDevice }) =>
+      mail.enqueue(transaction, email, mail.messages.codesLocked({ lockoutEndsAt: until, isKnownDevice })),
   })
   const hashRecoveryCode = createRecoveryCodeHasher(config.PASSWORD_DIGEST_KEY)
   const codes = createCodeVerifier({ encryption, hashRecoveryCode, now: Date.now })
+  const codeLimit = createCodeLimit({ sql, attempts: codeAttempts, codes, mail })
   const requireStepUp = createRequireStepUp({ sql, maxAgeSeconds: config.STEP_UP_SECONDS })
 
   const issuer = config.ISSUER_URL
@@ -396,7 +400,7 @@ export async function createOrigin(
         sql,
         encryption,
         hashRecoveryCode,
-        codeLimit,
+        codeAttempts,
         sessions,
         mail,
         product: config.PRODUCT_NAME,

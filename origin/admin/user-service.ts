@@ -129,6 +129,7 @@ export function createUserService({ sql, resetLoginLimit, mail }: UserOptions) {
         const hadTotp = await deleteTotp(transaction, id)
         const hadCodes = await deleteRecoveryCodes(transaction, id)
         if (!hadTotp && !hadCodes) return done
+        await clearAttempts(transaction, email, 'code')
         await lowerSessions(transaction, id)
         await raiseUserEpoch(transaction, id)
         await insertAuditRow(transaction, {

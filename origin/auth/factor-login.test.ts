@@ -222,6 +222,59 @@ describe('attempts at codes', () => {
     const response = await finish(await mfaToken(known), { code: totpCodeOf(secret, 1) }, known)
     expect(response.status).toBe(200)
   })
+
+  test('devices that have presented no factor share one count, however many there are', async () => {
+    const before = await warnings()
+    await fullStack.sql`update totp_secrets set created_at = now() + interval '10 minutes'`
+    const devices: string[] = []
+    for (let i = 0; i < 3; i++)
+      devices.push(deviceOf(await finish(await mfaToken(), { code: totpCodeOf(secret, i - 1) })))
+    for (const device of devices.slice(1)) {
+      const token = await mfaToken(device)
+      for (let i = 0; i < 5; i++) await finish(token, { code: wrongCodeOf(secret) }, device)
+    }
+    await forgetCodes(fullStack, email)
+    const [fresh] = devices
+    expect(await codeOf(await finish(await mfaToken(fresh), { code: totpCodeOf(secret) }, fresh))).toBe(
+      '403 code_wrong',
+    )
+    expect((await warnings()) - before).toBe(1)
+    await fullStack.sql`update totp_secrets set created_at = now() - interval '1 hour'`
+  })
+
+  test('a lockout of a device that has presented the factor is mailed, too', async () => {
+    const known = deviceOf(await finish(await mfaToken(), { code: totpCodeOf(secret) }))
+    const before = await warnings()
+    const token = await mfaToken(known)
+    for (let i = 0; i < 5; i++) await finish(token, { code: wrongCodeOf(secret) }, known)
+    expect((await warnings()) - before).toBe(1)
+  })
+
+  test('a hundred wrong ones in a row stop codes of the app on any device, and a recovery code ends that', async () => {
+    const known = deviceOf(await finish(await mfaToken(), { code: totpCodeOf(secret) }))
+    await fullStack.sql`truncate login_challenges`
+    for (const token of await challenges(20)) {
+      for (let i = 0; i < 5; i++)
+        expect(await codeOf(await finish(token, { code: wrongCodeOf(secret) }))).toBe('403 code_wrong')
+      // The lockout of the group is over; the count of the account goes on.
+      await fullStack.sql`
+        update login_counters set window_ends_at = now() where window_ends_at < now() + interval '1 day'`
+    }
+    await fullStack.sql`truncate login_attempts`
+    expect((await fullStack.mails(email)).at(-1)?.subject).toContain(
+      'Codes of your authenticator app are locked',
+    )
+    for (const device of [undefined, known]) {
+      const token = await mfaToken(device)
+      expect(await codeOf(await finish(token, { code: totpCodeOf(secret, 1) }, device))).toBe(
+        '403 code_wrong',
+      )
+    }
+    const code = recoveryCodes.at(-1)
+    expect((await finish(await mfaToken(), { factor: 'recovery_code', code })).status).toBe(200)
+    expect((await finish(await mfaToken(), { code: totpCodeOf(secret, 1) })).status).toBe(200)
+    await fullStack.sql`update recovery_codes set used_at = null`
+  })
 })
 
 describe('a recovery code', () => {
@@ -288,6 +341,25 @@ describe('no other way in goes around the factor', () => {
     await fullStack.post('/auth/password/forgot', { email })
     const back = { token: await fullStack.mailedToken(email), password }
     await fullStack.post('/auth/password/reset', back)
+  })
+
+  test('403 code_wrong: a reset gives no new tries at codes', async () => {
+    const guessed = await mfaToken()
+    for (let i = 0; i < 5; i++) await finish(guessed, { code: wrongCodeOf(secret) })
+    await fullStack.post('/auth/password/forgot', { email })
+    const reset = await fullStack.post('/auth/password/reset', {
+      token: await fullStack.mailedToken(email),
+      password: `${password} staple`,
+    })
+    const cookie = deviceOf(reset)
+    const again = { email, password: `${password} staple` }
+    const { mfa_token: token } = await problem(await fullStack.post('/auth/login', again, withCookie(cookie)))
+    expect(await codeOf(await finish(String(token), { code: totpCodeOf(secret) }, cookie))).toBe(
+      '403 code_wrong',
+    )
+    await fullStack.post('/auth/password/forgot', { email })
+    const back = { token: await fullStack.mailedToken(email), password }
+    expect((await fullStack.post('/auth/password/reset', back)).status).toBe(204)
   })
 
   test.each(['password', 'authorization_code', 'urn:ietf:params:oauth:grant-type:device_code'])(

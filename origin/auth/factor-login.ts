@@ -2,12 +2,13 @@ import { overLimitProblem } from '../../shared/http/over-limit.ts'
 import type { Now } from '../../shared/lib/time.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql, Transaction } from '../db/types.ts'
+import type { CodeLimit } from '../factors/code-limit.ts'
+import { selectFactors } from '../factors/queries.ts'
 import { recordRecoveryCodeUse } from '../factors/recovery-code-use.ts'
-import { byPassword, withCode } from '../factors/rules.ts'
+import { byPassword, hasPresentedFactor, withCode } from '../factors/rules.ts'
 import type { CodeVerifier, PresentedCode } from '../factors/verify-code.ts'
 import type { RequestContext } from '../http/request-context.ts'
-import type { AttemptLimit } from '../lockout/attempt-limit.ts'
-import type { DeviceTokens } from '../lockout/device-tokens.ts'
+import type { Device, DeviceTokens } from '../lockout/device-tokens.ts'
 import { lockPasswordForUpdate } from '../lockout/queries.ts'
 import type { Mail } from '../mail/service.ts'
 import { hashToken } from '../opaque-token.ts'
@@ -21,13 +22,13 @@ import {
 import { type OpenedLogin, openLogin } from './open-login.ts'
 import { insertLoginAttempt } from './queries.ts'
 import type { LoginKind } from './rules.ts'
-import { knownDeviceId, type LoggedIn } from './service.ts'
+import type { LoggedIn } from './service.ts'
 
 interface FactorLoginOptions {
   sql: Sql
   codes: CodeVerifier
   /** Limits attempts at codes, apart from those at passwords. */
-  codeLimit: AttemptLimit
+  codeLimit: CodeLimit
   sessions: SessionService
   deviceTokens: DeviceTokens
   mail: Mail
@@ -107,13 +108,12 @@ export function createFactorLogin({
       if (deviceId !== null && !known.some(({ id }) => id === deviceId)) return { kind: 'mfa_token_invalid' }
 
       const presented = { factor, code }
-      const { reservation, isRight } = await codeLimit
-        .evaluate(
-          { userId },
-          async (account) => account !== undefined && codes.isRight(sql, userId, presented),
-          known,
-          context,
-        )
+      const ownDevice = known.find((device) => isOf(device, challenge))
+      const { reservation, isRight } = await selectFactors(sql, userId)
+        .then((factors) => {
+          const ownGroups = ownDevice && hasPresentedFactor(ownDevice, factors) ? [ownDevice] : []
+          return codeLimit.evaluate(userId, presented, ownGroups, context)
+        })
         .catch(async (error) => {
           await returnChallengeTry(sql, hash)
           throw error
@@ -139,12 +139,13 @@ export function createFactorLogin({
       mail.wake()
       if (outcome.kind !== 'mfa_token_invalid') onLogin(outcome.kind)
       if (outcome.kind !== 'succeeded') return outcome
-      const before = known.find(({ id }) => id === reservation.deviceId)
+      const codeAt = Math.floor(now() / 1000)
       const device = {
-        id: knownDeviceId(reservation.deviceId),
+        id: ownDevice?.id ?? crypto.randomUUID(),
         userId,
         passwordVersion,
-        factorAt: rememberDevice ? Math.floor(now() / 1000) : before?.factorAt,
+        factorAt: rememberDevice ? codeAt : ownDevice?.factorAt,
+        codeAt,
       }
       return {
         kind: 'succeeded',
@@ -154,3 +155,7 @@ export function createFactorLogin({
     },
   }
 }
+
+/** Whether a device is one of the account of a challenge, with its present password. */
+const isOf = (device: Device, { userId, passwordVersion }: LoginChallenge) =>
+  device.userId === userId && device.passwordVersion === passwordVersion

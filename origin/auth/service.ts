@@ -171,6 +171,7 @@ export function createAuthService(options: AuthOptions) {
           userId,
           passwordVersion,
           factorAt: ownDevice?.factorAt,
+          codeAt: ownDevice?.codeAt,
         }
         return { kind: verdict.kind, ...opened, device }
       })
@@ -212,5 +213,5 @@ async function recordRehash(
 }
 
 /** An unknown device gets an id of its own. */
-export const knownDeviceId = (deviceId: Device['id']) =>
+const knownDeviceId = (deviceId: Device['id']) =>
   deviceId === unknownDevice ? crypto.randomUUID() : deviceId

@@ -1,4 +1,5 @@
 import type { Queryable } from '../db/types.ts'
+import type { SessionOwner } from '../sessions/queries.ts'
 
 /** A second factor of an account, as clients name it. */
 export type FactorKind = 'totp' | 'recovery_code'
@@ -16,6 +17,18 @@ export async function selectFactors(sql: Queryable, userId: string): Promise<Fac
       (select created_at from totp_secrets where user_id = ${userId}) as "totpSince",
       (select count(*)::int from recovery_codes where user_id = ${userId} and used_at is null) as "recoveryCodesLeft"`
   return row
+}
+
+/** Whether a code of the present factor was presented in a session. */
+export async function selectHasSessionPresentedFactor(
+  sql: Queryable,
+  { userId, sessionId }: SessionOwner,
+): Promise<boolean> {
+  const rows = await sql`
+    select from sessions join totp_secrets using (user_id)
+    where sessions.id = ${sessionId} and user_id = ${userId} and sessions.acr = 'aal2'
+      and sessions.authenticated_at >= totp_secrets.created_at`
+  return rows.length === 1
 }
 
 interface StoredTotp {

@@ -27,6 +27,17 @@ export function maySkipFactor(
   return totpSince === null || Math.floor(totpSince.getTime() / 1000) <= factorAt
 }
 
+/**
+ * Whether the owner has presented the present factor on a device. One second of tolerance: tokens
+ * have whole seconds.
+ */
+export function hasPresentedFactor(
+  { codeAt }: { codeAt?: EpochSeconds | undefined },
+  { totpSince }: Factors,
+): boolean {
+  return codeAt !== undefined && totpSince !== null && Math.floor(totpSince.getTime() / 1000) <= codeAt
+}
+
 /** Methods that identify a user before a second factor does (RFC 8176). */
 const firstFactors = ['pwd', 'hwk', 'swk']
 

@@ -6,6 +6,7 @@ import type { Sql, Transaction } from '../db/types.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import type { Encryption } from '../keys/encryption.ts'
 import type { AttemptLimit } from '../lockout/attempt-limit.ts'
+import { clearConsecutiveFailures } from '../lockout/consecutive-failures.ts'
 import type { Mail } from '../mail/service.ts'
 import {
   lockLiveSessionForUpdate,
@@ -37,7 +38,8 @@ interface FactorOptions {
   sql: Sql
   encryption: Encryption
   hashRecoveryCode: HashRecoveryCode
-  codeLimit: AttemptLimit
+  /** Limits wrong first codes of an enrolment, by session. */
+  codeAttempts: AttemptLimit
   sessions: Pick<SessionService, 'createAccessTokenResponse'>
   mail: Mail
   product: string
@@ -68,7 +70,7 @@ export type FactorService = ReturnType<typeof createFactorService>
 
 /** Second factors of signed-in users. Each change is audited and mailed. */
 export function createFactorService(options: FactorOptions) {
-  const { sql, encryption, hashRecoveryCode, codeLimit, sessions, mail, product } = options
+  const { sql, encryption, hashRecoveryCode, codeAttempts, sessions, mail, product } = options
   const { now = Date.now } = options
 
   async function createCodes(transaction: Transaction, userId: string): Promise<string[]> {
@@ -104,6 +106,8 @@ export function createFactorService(options: FactorOptions) {
       return { kind: 'enrolment_missing' }
     const session = await updateSessionAuthentication(transaction, owner, withCode({ amr }))
     const recoveryCodes = await createCodes(transaction, userId)
+    // Failures at codes of a former app say nothing of this one.
+    await clearConsecutiveFailures(transaction, email)
     const details = { factor: 'totp', amr: session.amr as string[], acr: session.acr }
     await insertAuditRow(transaction, { action: 'factor.added', actorId: userId, ...owner, context, details })
     await mail.enqueue(transaction, email, mail.messages.factorAdded())
@@ -137,7 +141,7 @@ export function createFactorService(options: FactorOptions) {
       if (!enrolment) return { kind: 'enrolment_missing' }
       const secret = decryptTotp(encryption, 'totp_enrolments', userId, enrolment)
       const step = acceptedStep(secret, code, { now: now(), lastStep: 0 })
-      const { reservation, isRight } = await codeLimit.evaluate(
+      const { reservation, isRight } = await codeAttempts.evaluate(
         { userId },
         async (account) => account !== undefined && step !== undefined,
         [{ id: sessionId, userId }],
@@ -155,7 +159,7 @@ export function createFactorService(options: FactorOptions) {
           context,
           details,
         })
-        await codeLimit.fail(transaction, reservation, context)
+        await codeAttempts.fail(transaction, reservation, context)
         return { kind: 'wrong_code' }
       })
       mail.wake()

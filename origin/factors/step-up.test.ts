@@ -116,6 +116,22 @@ describe('POST /auth/step-up', () => {
     )
   })
 
+  test('403 code_wrong: sessions that have presented no code share one count with unknown devices', async () => {
+    const { tokens, email } = await fullStack.signUp('one-count@example.com')
+    const others = [await fullStack.login(email, password), await fullStack.login(email, password)]
+    const { secret, accessToken } = await addTotp(fullStack, tokens.access_token)
+    await forgetCodes(fullStack, email)
+    const [guessed = tokens, fresh = tokens] = await Promise.all(
+      others.map(({ refresh_token }) => refresh(refresh_token)),
+    )
+    for (let i = 0; i < 5; i++)
+      await stepUp(guessed.access_token, { factor: 'totp', code: wrongCodeOf(secret) })
+    const right = { factor: 'totp', code: totpCodeOf(secret) }
+    expect(await codeOf(await stepUp(fresh.access_token, right))).toBe('403 code_wrong')
+    expect((await fullStack.mails(email)).at(-1)?.subject).toContain('Wrong codes')
+    expect((await stepUp(accessToken, right)).status).toBe(200)
+  })
+
   test('401 session_ended: a session that ended, before the gateway hears of it; the code is not spent', async () => {
     const { secret, accessToken } = await signUpWithTotp(fullStack, 'ended@example.com')
     const { sid, sub } = claimsOf(accessToken)

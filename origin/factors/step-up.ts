@@ -3,7 +3,6 @@ import { lockAccountForUpdate } from '../accounts/queries.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql, Transaction } from '../db/types.ts'
 import type { RequestContext } from '../http/request-context.ts'
-import type { AttemptLimit } from '../lockout/attempt-limit.ts'
 import type { Lockout } from '../lockout/lockout.ts'
 import { type AttemptReservation, lockPasswordForUpdate } from '../lockout/queries.ts'
 import type { Mail } from '../mail/service.ts'
@@ -15,7 +14,8 @@ import {
   updateSessionAuthentication,
 } from '../sessions/queries.ts'
 import type { SessionService } from '../sessions/service.ts'
-import { type FactorKind, selectFactors } from './queries.ts'
+import type { CodeLimit } from './code-limit.ts'
+import { type FactorKind, selectFactors, selectHasSessionPresentedFactor } from './queries.ts'
 import { recordRecoveryCodeUse } from './recovery-code-use.ts'
 import { availableFactors, byPassword, withCode } from './rules.ts'
 import type { CodeVerifier, PresentedCode } from './verify-code.ts'
@@ -24,7 +24,7 @@ interface StepUpOptions {
   sql: Sql
   lockout: Lockout
   codes: CodeVerifier
-  codeLimit: AttemptLimit
+  codeLimit: CodeLimit
   sessions: Pick<SessionService, 'createAccessTokenResponse'>
   mail: Mail
   /** Called after the commit. */
@@ -51,8 +51,9 @@ type Evaluated =
 export type StepUpService = ReturnType<typeof createStepUpService>
 
 /**
- * Authenticates signed-in users again. Attempts count against the session: a stolen access token
- * has few, and locks nobody else out.
+ * Authenticates signed-in users again. Attempts at the password count against the session: a stolen
+ * access token has few, and locks nobody else out. So do attempts at codes where the session has
+ * presented the present factor; those of other sessions count together with unknown devices.
  */
 export function createStepUpService(options: StepUpOptions) {
   const { sql, lockout, codes, codeLimit, sessions, mail, onStepUp = () => {} } = options
@@ -142,12 +143,8 @@ export function createStepUpService(options: StepUpOptions) {
     context: RequestContext,
   ): Promise<Evaluated> {
     const { userId, sessionId } = owner
-    const { reservation, isRight } = await codeLimit.evaluate(
-      { userId },
-      async (account) => account !== undefined && codes.isRight(sql, userId, presented),
-      [{ id: sessionId, userId }],
-      context,
-    )
+    const ownGroups = (await selectHasSessionPresentedFactor(sql, owner)) ? [{ id: sessionId, userId }] : []
+    const { reservation, isRight } = await codeLimit.evaluate(userId, presented, ownGroups, context)
     return sql.begin(async (transaction) => {
       if (isRight) return spendCode(transaction, owner, presented, { email: emailOf(reservation), context })
       await codeLimit.fail(transaction, reservation, context)

@@ -40,8 +40,14 @@ export interface AttemptLimitOptions {
   queue: number
   /** Users give up by then, and the gateway does after 30 s. */
   maxWaitMs?: number
+  /** Lockouts that the owner hears of: those of unknown devices, or those of any group. */
+  notifiesOf: 'unknown_devices' | 'any_group'
   /** Notifies the owner, inside the transaction that starts the lockout. */
-  notifyOwner: (transaction: Transaction, email: string, until: Date) => Promise<void>
+  notifyOwner: (
+    transaction: Transaction,
+    email: string,
+    lockout: { until: Date; isKnownDevice: boolean },
+  ) => Promise<void>
 }
 
 export type AttemptLimit = ReturnType<typeof createAttemptLimit>
@@ -61,6 +67,7 @@ export function createAttemptLimit({
   lockoutSeconds,
   queue,
   maxWaitMs = 10_000,
+  notifiesOf,
   notifyOwner,
 }: AttemptLimitOptions) {
   const waiting = createReservationQueue({ limit: queue, maxWaitMs })
@@ -139,8 +146,8 @@ export function createAttemptLimit({
     },
 
     /**
-     * Starts the lockout where this failure was the last one allowed. A lockout of unknown devices
-     * notifies the owner once.
+     * Starts the lockout where this failure was the last one allowed, and notifies the owner once
+     * of a lockout that `notifiesOf` names.
      */
     async fail(
       transaction: Transaction,
@@ -150,6 +157,7 @@ export function createAttemptLimit({
       const until = await startLockoutWhenUsedUp(transaction, reservation, { maxAttempts, lockoutSeconds })
       const { account, deviceId } = reservation
       if (!until || !account) return
+      const isKnownDevice = deviceId !== unknownDevice
       await insertAuditRow(transaction, {
         action: 'account.locked',
         actorId: null,
@@ -157,11 +165,12 @@ export function createAttemptLimit({
         context,
         details: {
           until: until.toISOString(),
-          known_device: deviceId !== unknownDevice,
+          known_device: isKnownDevice,
           ...(subject === 'code' && { attempts_at: subject }),
         },
       })
-      if (deviceId === unknownDevice) await notifyOwner(transaction, account.email, until)
+      if (!isKnownDevice || notifiesOf === 'any_group')
+        await notifyOwner(transaction, account.email, { until, isKnownDevice })
     },
   }
 }

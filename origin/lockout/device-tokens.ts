@@ -21,6 +21,7 @@ const accountSchema = z.object({
   jti: z.uuid(),
   password_version: z.string(),
   factor_at: z.int().exactOptional(),
+  code_at: z.int().exactOptional(),
 })
 const otherSchema = accountSchema.extend({ exp: z.number() })
 
@@ -40,6 +41,8 @@ export interface Device {
   passwordVersion: string
   /** When a second factor was presented on it, where its user chose to be remembered. */
   factorAt?: EpochSeconds | undefined
+  /** When a code of a second factor was last accepted on it. A new password ends that. */
+  codeAt?: EpochSeconds | undefined
 }
 
 /** A device in a cookie. Its lifetime starts with its sign-in. */
@@ -87,11 +90,12 @@ export function createDeviceTokens(key: Uint8Array) {
 
 export type DeviceTokens = ReturnType<typeof createDeviceTokens>
 
-const claimsOf = ({ id, userId, passwordVersion, factorAt }: Device) => ({
+const claimsOf = ({ id, userId, passwordVersion, factorAt, codeAt }: Device) => ({
   sub: userId,
   jti: id,
   password_version: passwordVersion,
   ...(factorAt !== undefined && { factor_at: factorAt }),
+  ...(codeAt !== undefined && { code_at: codeAt }),
 })
 
 const deviceOf = ({
@@ -99,11 +103,14 @@ const deviceOf = ({
   jti,
   password_version,
   factor_at,
+  code_at,
   exp,
 }: z.output<typeof otherSchema>): KnownDevice => ({
   id: jti,
   userId: sub,
   passwordVersion: password_version,
   factorAt: factor_at,
+  // Earlier versions stored the time only where the user chose to be remembered.
+  codeAt: code_at ?? factor_at,
   expiresAt: exp,
 })

@@ -7,7 +7,7 @@ interface PasswordMatcher {
   matches(password: string, account: Credentials | undefined, turn: Turn): Promise<boolean>
 }
 
-interface LockoutOptions extends Omit<AttemptLimitOptions, 'subject'> {
+interface LockoutOptions extends Omit<AttemptLimitOptions, 'subject' | 'notifiesOf'> {
   passwords: PasswordMatcher
 }
 
@@ -15,7 +15,7 @@ export type Lockout = ReturnType<typeof createLockout>
 
 /** Limits attempts at passwords. Those of a locked account are hashed, too: they take as long. */
 export function createLockout({ passwords, ...options }: LockoutOptions) {
-  const attempts = createAttemptLimit({ ...options, subject: 'password' })
+  const attempts = createAttemptLimit({ ...options, subject: 'password', notifiesOf: 'unknown_devices' })
 
   return {
     /** @throws Problem `overloaded`, `verifier_unavailable`, `rate_limited` */

@@ -72,7 +72,7 @@ interface ReservationOptions {
 /** No address contains a space, so none has the hash of another subject. */
 const prefixes: Record<AttemptSubject, string> = { password: '', code: 'code ' }
 
-const hashOfEmail = (sql: Queryable, address: ReturnType<Queryable>, subject: AttemptSubject) =>
+export const hashOfEmail = (sql: Queryable, address: ReturnType<Queryable>, subject: AttemptSubject) =>
   sql`sha256(convert_to(${prefixes[subject]}::text || ${foldedEmail(sql, address)}, 'UTF8'))`
 
 /**

@@ -133,10 +133,24 @@ export function createMessages({ frontendUrl, product }: MessagesOptions) {
       ),
     }),
 
-    codesLocked: ({ lockoutEndsAt }: { lockoutEndsAt: Date }): Message => ({
+    codesLocked: ({
+      lockoutEndsAt,
+      isKnownDevice,
+    }: {
+      lockoutEndsAt: Date
+      isKnownDevice: boolean
+    }): Message => ({
       subject: `Wrong codes were tried on your account at ${product}`,
       text: paragraphs(
-        `Somebody who knows your password tried too many wrong codes of the second factor on your account at ${product}. No code of a new device is accepted until ${inUtc(lockoutEndsAt, Math.ceil)}.`,
+        `Somebody who knows your password tried too many wrong codes of the second factor on your account at ${product}. No code of ${isKnownDevice ? 'that signed-in device' : 'a new device'} is accepted until ${inUtc(lockoutEndsAt, Math.ceil)}.`,
+        `If it was not you, choose another password: ${askForReset}`,
+      ),
+    }),
+
+    codesStopped: (): Message => ({
+      subject: `Codes of your authenticator app are locked at ${product}`,
+      text: paragraphs(
+        `Somebody who knows your password tried a hundred wrong codes in a row on your account at ${product}. Codes of your authenticator app are not accepted until you sign in with a recovery code, or an administrator unlocks your account.`,
         `If it was not you, choose another password: ${askForReset}`,
       ),
     }),
