@@ -271,7 +271,8 @@ export const variables = {
   LOCKOUT_WINDOW_SECONDS: seconds(1, 86_400).default(900),
   LOCKOUT_SECONDS: seconds(1, 86_400).default(900),
   REQUIRE_VERIFIED_EMAIL: flag.default(false),
-  AUDIT_LOG_DAYS: count(1, 3650).default(365),
+  // The database removes no younger audit row (`remove_old_rows`).
+  AUDIT_LOG_DAYS: count(30, 3650).default(365),
   LOGIN_ATTEMPT_DAYS: count(1, 3650).default(90),
   RATE_LIMIT_LOG_DAYS: count(1, 3650).default(30),
   USAGE_DAYS: count(1, 3650).default(400),

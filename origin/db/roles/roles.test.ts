@@ -116,6 +116,44 @@ describe('with the roles of npm run database:roles', () => {
     })
   })
 
+  test('42501: an origin neither changes nor deletes audit rows, in the table or a partition', async () => {
+    await sql`insert into audit_logs (action) values ('roles.tested')`
+    const [{ partition }] = await sql<[{ partition: string }]>`
+      select tableoid::regclass::text as partition from audit_logs where action = 'roles.tested'`
+    for (const table of ['audit_logs', partition])
+      for (const statement of [
+        `delete from ${table}`,
+        `update ${table} set action = 'roles.other'`,
+        `select delete_batch('${table}', 'true')`,
+      ])
+        await expect(sql.unsafe(statement)).rejects.toMatchObject({ code: '42501' })
+    const kept = await sql`select from audit_logs where action = 'roles.tested'`
+    expect(kept).toHaveLength(1)
+  })
+
+  test('42501: nor in a partition that upkeep has made since', async () => {
+    const month = new Date(Date.now() - 800 * 86_400_000)
+    await sql`insert into audit_logs (action, created_at) values ('roles.old', ${month})`
+    await sql`select make_partition('audit_logs', ${month})`
+    await expect(sql`delete from audit_logs where action = 'roles.old'`).rejects.toMatchObject({
+      code: '42501',
+    })
+    await sql`select remove_old_rows('audit_logs', 365)`
+    expect(await sql`select from audit_logs where action = 'roles.old'`).toHaveLength(0)
+  })
+
+  test.each([
+    ['audit rows, of less than 30 days', 'audit_logs', 29],
+    ['audit rows, of days to come', 'audit_logs', -36_500],
+    ['audit rows, of no time', 'audit_logs', null],
+    ['login attempts, of today', 'login_attempts', 0],
+    ['another table', 'usage_days', 400],
+  ])('22023: an origin does not make upkeep remove %s', async (_, table, days) => {
+    await expect(sql`select remove_old_rows(${table}, ${days}::integer)`).rejects.toMatchObject({
+      code: '22023',
+    })
+  })
+
   test('rights that an origin gives away reach nobody', async () => {
     await sql`grant select on user_accounts to public`
     const [row] = await sql<[{ public: boolean }]>`
