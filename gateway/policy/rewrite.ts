@@ -20,7 +20,8 @@ export type ToUpstreamPath = (path: string) => string
 
 /**
  * Compiles a rewrite. The values of parameters stay as the matched path encodes them, so the result
- * is as unambiguous as that path.
+ * is as unambiguous as that path. A slash at the end of a rest parameter's value stays only where
+ * that value ends the result: `//` would be another path to some upstreams.
  *
  * @param path of the row
  * @param rewrite one without a `rewriteFault`
@@ -39,9 +40,12 @@ export function compileRewrite(path: string, rewrite: string): ToUpstreamPath {
   return function toUpstreamPath(matched) {
     const segments = matched.slice(1).split('/')
     return parts
-      .map((part) => {
+      .map((part, index) => {
         if (typeof part === 'string') return `/${part}`
-        return `/${part.isRest ? segments.slice(part.at).join('/') : segments[part.at]}`
+        if (!part.isRest) return `/${segments[part.at]}`
+        const rest = segments.slice(part.at)
+        if (index < parts.length - 1 && rest.at(-1) === '') rest.pop()
+        return rest.map((segment) => `/${segment}`).join('')
       })
       .join('')
   }
