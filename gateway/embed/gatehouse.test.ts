@@ -16,6 +16,7 @@ const rows: readonly EmbeddedRow[] = [
   { ...orders, path: '/analytics', permissions: { all: ['analytics.read'] } },
   { ...orders, path: '/premium', features: ['premium_dashboard'] },
   { method: 'POST', path: '/notes', who: 'public', limits: ['address'], body_bytes: 10 },
+  { method: 'GET', path: '/prices', who: 'optional', keys: true, limits: ['address'] },
   { method: 'GET', path: '/broken', who: 'public', limits: ['address'] },
 ]
 
@@ -56,6 +57,7 @@ function createShop(policy: Parameters<typeof gatehouse>[0], config: Partial<Gat
     })
     .get('/analytics', (c) => c.text('numbers'))
     .get('/premium', (c) => c.text('dashboard'))
+    .get('/prices', (c) => c.text('1 EUR', 200, { 'cache-control': 'max-age=60', vary: 'Accept' }))
     .post('/notes', async (c) => c.json({ caller: c.var.caller, note: await c.req.text() }))
     .get('/unnamed', (c) => c.text('a handler, and no row'))
     .get('/broken', () => {
@@ -88,6 +90,12 @@ describe('as middleware in another Hono app', () => {
     expect(parseList(answer.headers.get('ratelimit'))[0]).toMatchObject({ value: 'user' })
     expect(answer.headers.get('cache-control')).toBe('private, no-store')
     expect(answer.headers.get('x-request-id')).toMatch(/.{8}/)
+  })
+
+  test('200: responses of a row for anybody and for keys say so to caches', async () => {
+    const answer = await open().call('/prices')
+    expect(answer.headers.get('vary')).toBe('Accept, Authorization, X-Api-Key')
+    expect(answer.headers.get('cache-control')).toBe('max-age=60')
   })
 
   test('401 token_missing, 403 permission_required, 403 feature_required: before any handler', async () => {

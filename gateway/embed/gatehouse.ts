@@ -14,6 +14,7 @@ import { createFetchRequestReader } from '../fetch-request.ts'
 import { createGateway } from '../gateway.ts'
 import type { GatewayPorts } from '../gateway-ports.ts'
 import { tooLarge } from '../http/request-body.ts'
+import { withCaching } from '../http/response-caching.ts'
 import type { NamedLimits } from '../limits/limit-schema.ts'
 import { compilePolicy, type PolicyRow } from '../policy/policy.ts'
 import { type PolicyFile, readPolicyFile } from '../policy/policy-file.ts'
@@ -109,7 +110,7 @@ export function gatehouse<Bindings extends object>(
       lifecycle.held?.release(rejection.status)
       return rejection
     }
-    const { row, caller, limitHeaders } = result.decision
+    const { row, caller, apiKey, urlCredential, limitHeaders } = result.decision
     c.set('caller', caller && toPlainIdentity(caller.identity))
     const limited = bodyLimit({
       maxSize: row.body_bytes,
@@ -125,8 +126,16 @@ export function gatehouse<Bindings extends object>(
     }
     c.header(requestIdHeader, requestId)
     for (let i = 0; i < limitHeaders.length; i += 2) c.header(limitHeaders[i] as string, limitHeaders[i + 1])
-    // A response for one user must not be kept by a shared cache.
-    if (caller && !c.res.headers.has('cache-control')) c.header('cache-control', 'private, no-store')
+    const { status, headers } = c.res
+    const caching = withCaching(
+      status,
+      headers.get('cache-control') ?? undefined,
+      // The app sets its own Cache-Control.
+      { row: { who: row.who, keys: row.keys, cache_control: undefined }, caller, apiKey, urlCredential },
+      [],
+    )
+    for (let i = 0; i < caching.length; i += 2)
+      c.header(caching[i] as string, caching[i + 1], { append: true })
     return undefined
   })
 

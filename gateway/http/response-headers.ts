@@ -7,8 +7,9 @@ import {
 } from '../../shared/http/headers.ts'
 import { memoizeByString } from '../../shared/lib/memoize-by-string.ts'
 import type { CompiledRow } from '../policy/policy.ts'
-import { ofUpstream, type RowHeaders } from '../policy/row-headers.ts'
+import type { RowHeaders } from '../policy/row-headers.ts'
 import { isHopByHop, ownVia, withoutNamed } from './hop-by-hop.ts'
+import { type CachedDecision, withCaching } from './response-caching.ts'
 import { withRowHeaders } from './row-response.ts'
 import { securityHeaders } from './security-headers.ts'
 
@@ -60,10 +61,8 @@ const isWithoutContent = (status: number) => status === 204 || status === 304 ||
 const isOwnCookie = (setCookie: string) => setCookie.replace(/^[\s=]+/, '').startsWith(ownCookiePrefix)
 
 /** Part of a decision that affects the response. */
-export interface ResponseDecision {
-  row: Pick<CompiledRow, 'passes' | 'upstream' | 'who' | 'hasOwnHeaders' | keyof RowHeaders>
-  /** null for a request without a user. */
-  caller: object | null
+export interface ResponseDecision extends CachedDecision {
+  row: Pick<CompiledRow, 'passes' | 'upstream' | 'who' | 'keys' | 'hasOwnHeaders' | keyof RowHeaders>
   /** Headers that the limits add, names and values in turn. */
   limitHeaders: Readonly<RawHeaders>
   /** Set where the origin says that an attempt succeeded whatever its status. */
@@ -73,7 +72,8 @@ export interface ResponseDecision {
 interface Passed {
   /** Names and values in turn. */
   headers: RawHeaders
-  isCacheSaid: boolean
+  /** Its lines joined. */
+  cacheControl: string | undefined
   isAttemptSucceeded: boolean
   /** Value of Upgrade: the protocols that the upstream requires. */
   upgrade: string | undefined
@@ -88,7 +88,7 @@ function passedOf(
   const passThrough: RawHeaders = []
   let connection: string | undefined
   let upgrade: string | undefined
-  let isCacheSaid = false
+  let cacheControl: string | undefined
   let isAttemptSucceeded = false
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string
@@ -119,11 +119,11 @@ function passedOf(
         if (upstream !== 'origin') continue
         break
       case 'cache-control':
-        isCacheSaid = true
+        cacheControl = cacheControl === undefined ? value : `${cacheControl}, ${value}`
     }
     passThrough.push(name, value)
   }
-  return { headers: withoutNamed(passThrough, connection), isCacheSaid, isAttemptSucceeded, upgrade }
+  return { headers: withoutNamed(passThrough, connection), cacheControl, isAttemptSucceeded, upgrade }
 }
 
 /**
@@ -138,18 +138,14 @@ export function responseHeaders(
   raw: Readonly<RawHeaders>,
   decision: ResponseDecision,
 ): RawHeaders {
-  const { row, caller, limitHeaders } = decision
-  const { headers, isCacheSaid, isAttemptSucceeded, upgrade } = passedOf(status, raw, row)
+  const { row, limitHeaders } = decision
+  const { headers, cacheControl, isAttemptSucceeded, upgrade } = passedOf(status, raw, row)
   if (isAttemptSucceeded) decision.isAttemptSucceeded = true
   headers.push('via', ownVia, ...limitHeaders)
-  // A shared cache that kept the response for anybody would serve it to users.
-  if (row.who === 'optional') headers.push('vary', 'Authorization')
-  // A response for one user must not be cached unless the upstream allows it.
-  if (caller && !isCacheSaid && row.cache_control !== ofUpstream)
-    headers.push('cache-control', 'private, no-store')
   // A 426 has to say which protocol is required (RFC 9110, section 15.5.22).
   if (status === 426 && upgrade !== undefined) headers.push('upgrade', upgrade, 'connection', 'upgrade')
-  return row.hasOwnHeaders ? withRowHeaders(status, raw, row, headers) : headers
+  const cached = withCaching(status, cacheControl, decision, headers)
+  return row.hasOwnHeaders ? withRowHeaders(raw, row, cached) : cached
 }
 
 /**
