@@ -1,10 +1,9 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { gatewayAudience } from '../../shared/auth/assertion.ts'
 import type { DenialReport } from '../../shared/contract.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
 import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
-import { assertionFrom } from '../../test/support/full-stack/origin-call.ts'
+import { assertionFrom, postReport } from '../../test/support/full-stack/origin-call.ts'
 import { highLimits } from '../../test/support/high-limits.ts'
 
 let fullStack: FullStack
@@ -27,18 +26,8 @@ const denial = {
   count: 3,
 } as const
 
-async function post(body: unknown, headers?: Record<string, string>) {
-  return fullStack.originFetch('/internal/gateway/denials', {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      ...(headers ?? {
-        [assertionHeader]: await assertionFrom(fullStack, null, { audience: gatewayAudience }),
-      }),
-    },
-    body: JSON.stringify(body),
-  })
-}
+const post = (body: unknown, headers?: Record<string, string>) =>
+  postReport(fullStack, '/internal/gateway/denials', body, headers)
 
 const kept = () => fullStack.sql`
   select action, actor_id, user_id, session_id, details from audit_logs order by details ->> 'route'`

@@ -3,7 +3,7 @@ import { gatewayAudience } from '../../shared/auth/assertion.ts'
 import type { RateLimitReport } from '../../shared/contract.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
 import { createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
-import { assertionFrom } from '../../test/support/full-stack/origin-call.ts'
+import { assertionFrom, postReport } from '../../test/support/full-stack/origin-call.ts'
 
 let fullStack: FullStack
 beforeAll(async () => {
@@ -15,18 +15,7 @@ beforeEach(() => fullStack.sql`truncate rate_limit_logs`)
 const path = '/internal/gateway/refusals'
 const refusal = { class: 'address', key: '203.0.113.7', method: 'GET', route: '/v1/plans', count: 3 }
 
-async function post(body: unknown, headers?: Record<string, string>) {
-  return fullStack.originFetch(path, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      ...(headers ?? {
-        [assertionHeader]: await assertionFrom(fullStack, null, { audience: gatewayAudience }),
-      }),
-    },
-    body: JSON.stringify(body),
-  })
-}
+const post = (body: unknown, headers?: Record<string, string>) => postReport(fullStack, path, body, headers)
 
 const kept = () => fullStack.sql`
   select limit_class, limit_key, method, route, refused from rate_limit_logs order by limit_class, limit_key`

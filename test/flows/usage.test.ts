@@ -1,10 +1,9 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { gatewayAudience } from '../../shared/auth/assertion.ts'
 import type { UsageDayItem, UsageReport, UsageResponse } from '../../shared/contract.ts'
 import { assertionHeader } from '../../shared/http/headers.ts'
 import { bearer, createFullStack, type FullStack, problem } from '../support/full-stack/full-stack.ts'
-import { assertionFrom } from '../support/full-stack/origin-call.ts'
+import { assertionFrom, postReport } from '../support/full-stack/origin-call.ts'
 import { highLimits } from '../support/high-limits.ts'
 
 let fullStack: FullStack
@@ -30,18 +29,8 @@ async function usageOf(headers: Record<string, string>, query = ''): Promise<Usa
   return (await response.json()) as UsageResponse
 }
 
-async function report(body: unknown, headers?: Record<string, string>) {
-  return fullStack.originFetch('/internal/gateway/usage', {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      ...(headers ?? {
-        [assertionHeader]: await assertionFrom(fullStack, null, { audience: gatewayAudience }),
-      }),
-    },
-    body: JSON.stringify(body),
-  })
-}
+const report = (body: unknown, headers?: Record<string, string>) =>
+  postReport(fullStack, '/internal/gateway/usage', body, headers)
 
 const reportOf = (...usage: UsageReport['usage']): UsageReport => ({
   id: crypto.randomUUID(),

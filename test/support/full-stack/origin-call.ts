@@ -1,4 +1,4 @@
-import { assertionLifeSeconds } from '../../../shared/auth/assertion.ts'
+import { assertionLifeSeconds, gatewayAudience } from '../../../shared/auth/assertion.ts'
 import type { Identity } from '../../../shared/auth/claims.ts'
 import { importWebSigner, privateJwkSchema } from '../../../shared/auth/jwk.ts'
 import { assertionHeader } from '../../../shared/http/headers.ts'
@@ -44,6 +44,25 @@ export function postOrigin(fullStack: FullStack, path: string, body: unknown): P
   return callOrigin(fullStack, path, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'x-forwarded-for': '203.0.113.7' },
+    body: JSON.stringify(body),
+  })
+}
+
+/** Sends a gateway's report to the origin, by default with the gateway's own assertion. */
+export async function postReport(
+  fullStack: FullStack,
+  path: string,
+  body: unknown,
+  headers?: Record<string, string>,
+): Promise<Response> {
+  return fullStack.originFetch(path, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      ...(headers ?? {
+        [assertionHeader]: await assertionFrom(fullStack, null, { audience: gatewayAudience }),
+      }),
+    },
     body: JSON.stringify(body),
   })
 }
