@@ -89,7 +89,7 @@ test('the example is what the migrations leave: applying it to a fresh database 
 })
 
 describe('a catalogue that is applied', () => {
-  test('is the one of the database then, from whatever it was; epochs rise for stale roles and plans alone', async () => {
+  test('replaces any catalogue of the database; epochs rise for stale roles and plans alone', async () => {
     await fc.assert(
       fc.asyncProperty(catalogues, async (wanted) => {
         const before = await selectCatalogue(sql)
@@ -221,7 +221,7 @@ describe('a catalogue that is refused', () => {
 })
 
 describe('at the same time', () => {
-  test('two that are applied: each is whole, and the later one is what is there', async () => {
+  test('two catalogues are applied: each whole, and the database has the later one', async () => {
     for (let round = 0; round < 5; round++) {
       const one = {
         ...withPlan('pro', { apiQuotaPerHour: 1111 }),

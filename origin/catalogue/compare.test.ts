@@ -15,7 +15,7 @@ const planClaims = ({ plans }: Catalogue, name: string) => {
 }
 
 describe('two catalogues', () => {
-  test('nothing leads from one to itself', () => {
+  test('a catalogue compared with itself has no change', () => {
     fc.assert(
       fc.property(catalogues, (catalogue) => {
         const change = compareCatalogues(catalogue, catalogue)
@@ -25,7 +25,7 @@ describe('two catalogues', () => {
     )
   })
 
-  test('exactly those roles and plans are stale whose tokens would say something else', () => {
+  test('roles and plans are stale exactly where the claims of their tokens change', () => {
     fc.assert(
       fc.property(catalogues, catalogues, (before, after) => {
         const { stale } = compareCatalogues(before, after)

@@ -104,7 +104,7 @@ describe('unverified_accounts keeps', () => {
     expect(await emails()).toEqual(['kept@example.com'])
   })
 
-  test('all where the age is 0', async () => {
+  test('all accounts where UNVERIFIED_ACCOUNT_DAYS is 0', async () => {
     await insertAccount('kept@example.com', 400)
     await db.sql`call run_upkeep('unverified_accounts', now(), null, null)`
     expect(await db.runs('unverified_accounts')).toMatchObject([{ rows: 0, outcome: 'succeeded' }])

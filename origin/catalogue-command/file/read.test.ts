@@ -141,7 +141,7 @@ describe('is rejected with line and column, and with what is allowed there', () 
     expect(reasonsOf(bytes)).toEqual([`c.yaml:${head.split('\n').length}:1: is not UTF-8`])
   })
 
-  test('lone surrogates, keys of objects, and files that would expand', () => {
+  test('lone surrogates, objects as keys, and aliases that would expand', () => {
     expect(reasonsOf(changed('May look at their own profile', '"\\ud800"'))).not.toEqual([])
     expect(reasonsOf(changed('  guest:\n', '  __proto__:\n'))[0]).toContain('__proto__ is not the name')
     expect(reasonsOf(changed('  guest:\n', '  constructor:\n'))).toEqual([])
@@ -162,15 +162,15 @@ describe('is rejected with line and column, and with what is allowed there', () 
   })
 })
 
-describe('without somebody who can administer everything', () => {
-  test('no role of the highest level', () => {
+describe('is rejected: nobody could administer everything', () => {
+  test('no role has level 100', () => {
     const text = changed('level: 100', 'level: 99')
     expect(reasonsOf(text)).toEqual([
       `${at(text, 'guest:\n')}: roles: no role can administer everything: one has level 100 and permissions: all`,
     ])
   })
 
-  test('one that lacks a permission, which nobody could ever grant', () => {
+  test('the role of level 100 lacks a permission, which nobody could grant', () => {
     const text = changed('permissions: all', 'permissions: [roles.manage, users.read]')
     expect(reasonsOf(text)).toEqual([
       expect.stringMatching(
@@ -187,8 +187,8 @@ describe('without somebody who can administer everything', () => {
   })
 })
 
-describe('the role of new accounts', () => {
-  test('is missing, is two, or would administer the product', () => {
+describe('is rejected: the role of new accounts', () => {
+  test('is missing, named twice, or administers the product', () => {
     expect(reasonsOf(changed('    default: true # of new accounts\n', ''))[0]).toContain(
       'no role is that of new accounts',
     )

@@ -15,6 +15,6 @@ test('the verifier of a password gives the server signature of the example in RF
   expect(signature).toBe('6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=')
 })
 
-test('each has a salt of its own', () => {
+test('two verifiers of one password have different salts', () => {
   expect(scramVerifier('pencil')).not.toBe(scramVerifier('pencil'))
 })
