@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { claimsOf, hmac, sealJwt } from '../../test/support/full-stack/former-system.ts'
+import { claimsOf, hmac, signJwtParts } from '../../test/support/full-stack/former-system.ts'
 import { bearer, problem } from '../../test/support/full-stack/full-stack.ts'
 import { createGatewayHarness } from '../../test/support/gateway/gateway-harness.ts'
 import { encodePart, issuer as ownIssuer } from '../../test/support/gateway/issuer.ts'
@@ -25,7 +25,7 @@ async function rejection(token: string, address = `203.0.113.${++addresses}`, ta
 
 const invalidToken = 'Bearer error="invalid_token"'
 const tokenOf = (claims: Record<string, unknown> = {}) =>
-  sealJwt({ alg: 'HS256', typ: 'JWT' }, claimsOf(old, claims), hmac('any secret'))
+  signJwtParts({ alg: 'HS256', typ: 'JWT' }, claimsOf(old, claims), hmac('any secret'))
 
 describe('a protected row', () => {
   test.each<[string, () => string]>([
@@ -36,7 +36,10 @@ describe('a protected row', () => {
       () =>
         `${encodePart({ alg: 'ES256', typ: 'at+jwt', kid: 'a' })}.${encodePart(claimsOf(old))}.${'A'.repeat(86)}`,
     ],
-    ['no issuer, where a former system wrote none', () => sealJwt({ alg: 'HS256' }, claimsOf(''), hmac('x'))],
+    [
+      'no issuer, where a former system wrote none',
+      () => signJwtParts({ alg: 'HS256' }, claimsOf(''), hmac('x')),
+    ],
   ])('401 legacy_token: a token of a former system, %s', async (_, token) => {
     expect(await rejection(token())).toEqual({ status: 401, code: 'legacy_token', challenge: invalidToken })
   })

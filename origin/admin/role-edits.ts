@@ -8,7 +8,7 @@ import {
   withoutName,
   withReplaced,
 } from '../catalogue/catalogue.ts'
-import { changedMembers, type Edit, type EditConflict } from '../catalogue/edit.ts'
+import { type CatalogueEdit, changedMembers, type EditConflict } from '../catalogue/edit.ts'
 import { evaluatePermissionsChange, holdsAll, type PermissionsRejection, type Rights } from './rules.ts'
 
 /** The level and permissions of the actor, as the database has them now. */
@@ -17,7 +17,7 @@ export type RoleActor = Rights
 export type RoleEditRejection = PermissionsRejection | 'superadmin_only'
 
 export type RoleEdit =
-  | Edit
+  | CatalogueEdit
   | EditConflict
   /** Indexes of the names that are no permissions. */
   | { kind: 'unknown_permissions'; positions: number[] }

@@ -1,14 +1,14 @@
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Catalogue } from '../catalogue/catalogue.ts'
-import type { Edit } from '../catalogue/edit.ts'
+import type { CatalogueEdit } from '../catalogue/edit.ts'
 import { lockCatalogue } from '../catalogue/queries.ts'
-import { carryOutEdit } from '../catalogue/replace.ts'
+import { applyEdit } from '../catalogue/replace.ts'
 import type { Sql } from '../db/types.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import type { EvaluateRoleEdit, RoleEdit } from './role-edits.ts'
 import { selectRoleOf } from './role-queries.ts'
 
-export type RoleOutcome = { kind: 'done'; catalogue: Catalogue } | Exclude<RoleEdit, Edit>
+export type RoleOutcome = { kind: 'done'; catalogue: Catalogue } | Exclude<RoleEdit, CatalogueEdit>
 
 /** The actor of a change, and the words of the audit row if it is rejected. */
 export interface RoleAction {
@@ -34,7 +34,7 @@ export function createRoleService({ sql }: { sql: Sql }) {
         const before = await lockCatalogue(transaction)
         const actor = (await selectRoleOf(transaction, actorId)) ?? { level: -1, permissions: [] }
         const edit = evaluate(before, actor)
-        if (edit.kind === 'edit') return carryOutEdit(transaction, before, edit, { actorId, context })
+        if (edit.kind === 'edit') return applyEdit(transaction, before, edit, { actorId, context })
         if (edit.kind === 'rejected')
           await insertAuditRow(transaction, {
             action: 'role.change_refused',

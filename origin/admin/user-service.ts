@@ -7,7 +7,7 @@ import { deleteRecoveryCodes, deleteTotp } from '../factors/queries.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import { clearAttempts } from '../lockout/queries.ts'
 import type { Mail } from '../mail/service.ts'
-import { endSessions, lowerSessions } from '../sessions/queries.ts'
+import { endSessions, lowerSessionsToAal1 } from '../sessions/queries.ts'
 import { type AdminAction, lockBothForUpdate, rejectChange } from './authority.ts'
 import { lockRole, selectRoleOf } from './role-queries.ts'
 import { evaluateAuthority, evaluateRoleChange, type RoleRejection } from './rules.ts'
@@ -130,7 +130,7 @@ export function createUserService({ sql, resetLoginLimit, mail }: UserOptions) {
         const hadCodes = await deleteRecoveryCodes(transaction, id)
         if (!hadTotp && !hadCodes) return done
         await clearAttempts(transaction, email, 'code')
-        await lowerSessions(transaction, id)
+        await lowerSessionsToAal1(transaction, id)
         await raiseUserEpoch(transaction, id)
         await insertAuditRow(transaction, {
           action: 'factor.reset',

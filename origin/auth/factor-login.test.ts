@@ -5,7 +5,7 @@ import { deviceCookie } from '../../shared/http/headers.ts'
 import { setCookieOf } from '../../test/support/cookies.ts'
 import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import {
-  forgetCodes,
+  resetTotpSteps,
   signUpWithTotp,
   totpCodeOf,
   wrongCodeOf,
@@ -27,7 +27,7 @@ beforeAll(async () => {
 })
 beforeEach(async () => {
   await fullStack.sql`truncate login_attempts, audit_logs, login_counters, login_challenges, sessions cascade`
-  await forgetCodes(fullStack, email)
+  await resetTotpSteps(fullStack, email)
 })
 afterAll(() => fullStack.close())
 
@@ -103,7 +103,7 @@ describe('a login of an account with a second factor', () => {
 
   test('200: a code of the step before or after, with spaces', async () => {
     for (const steps of [-1, 1]) {
-      await forgetCodes(fullStack, email)
+      await resetTotpSteps(fullStack, email)
       const code = totpCodeOf(secret, steps).replace(/^.../, '$& ')
       expect((await finish(await mfaToken(), { code })).status).toBe(200)
     }
@@ -233,7 +233,7 @@ describe('attempts at codes', () => {
       const token = await mfaToken(device)
       for (let i = 0; i < 5; i++) await finish(token, { code: wrongCodeOf(secret) }, device)
     }
-    await forgetCodes(fullStack, email)
+    await resetTotpSteps(fullStack, email)
     const [fresh] = devices
     expect(await codeOf(await finish(await mfaToken(fresh), { code: totpCodeOf(secret) }, fresh))).toBe(
       '403 code_wrong',
@@ -326,7 +326,7 @@ describe('a known device', () => {
   })
 })
 
-describe('no other way in goes around the factor', () => {
+describe('no other login skips the second factor', () => {
   test('403 mfa_required: after a reset by mail, which keeps the factor; also on the device that reset', async () => {
     await fullStack.post('/auth/password/forgot', { email })
     const token = await fullStack.mailedToken(email)

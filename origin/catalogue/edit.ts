@@ -19,7 +19,7 @@ export type EditConflict =
   | { kind: 'tokens_too_large'; size: TokenSize }
 
 /** A change of one item: the catalogue after it, and the audit row. */
-export interface Edit {
+export interface CatalogueEdit {
   kind: 'edit'
   after: Catalogue
   audit: { action: AuditAction; details: NonNullable<AuditEvent['details']> }

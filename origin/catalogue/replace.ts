@@ -10,12 +10,12 @@ import {
   isEmptyChange,
   removedNames,
 } from './compare.ts'
-import type { Edit, EditConflict } from './edit.ts'
+import type { CatalogueEdit, EditConflict } from './edit.ts'
 import * as queries from './queries.ts'
 import { largestToken, type TokenSize } from './token-size.ts'
 
-/** Users of an item that a change would remove. */
-export interface Use {
+/** The users of an item that a change would remove, which is rejected. */
+export interface ItemUse {
   kind: 'role' | 'plan'
   name: string
   /** Accounts of a role, subscriptions of a plan. */
@@ -23,7 +23,7 @@ export interface Use {
 }
 
 export type CatalogueRejection =
-  | { kind: 'in_use'; uses: Use[] }
+  | { kind: 'in_use'; uses: ItemUse[] }
   | { kind: 'tokens_too_large'; size: TokenSize }
 
 export type Replacement =
@@ -68,7 +68,7 @@ export async function evaluateReplacement(
   return uses.length > 0 ? { kind: 'in_use', uses } : { kind: 'replaced', change }
 }
 
-async function findUses(transaction: Transaction, change: CatalogueChange): Promise<Use[]> {
+async function findUses(transaction: Transaction, change: CatalogueChange): Promise<ItemUse[]> {
   const removed = { roles: removedNames(change.roles), plans: removedNames(change.plans) }
   if (removed.roles.length === 0 && removed.plans.length === 0) return []
   await queries.lockForRemoval(transaction, removed)
@@ -120,10 +120,10 @@ const remaining = <Item extends { name: string }>(changes: readonly ItemChange<I
  * Carries out a change of one item with its audit row, in a transaction that has the lock of the
  * catalogue. A change to the same values changes nothing.
  */
-export async function carryOutEdit(
+export async function applyEdit(
   transaction: Transaction,
   before: Catalogue,
-  { after, audit }: Edit,
+  { after, audit }: CatalogueEdit,
   by: { actorId: string; context: RequestContext },
 ): Promise<{ kind: 'done'; catalogue: Catalogue } | EditConflict> {
   const replacement = await replaceCatalogue(transaction, before, after)

@@ -4,7 +4,7 @@ import type { TokenResponse } from '../../shared/contract.ts'
 import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import {
   addTotp,
-  forgetCodes,
+  resetTotpSteps,
   signUpWithTotp,
   totpCodeOf,
   wrongCodeOf,
@@ -67,7 +67,7 @@ describe('POST /auth/step-up', () => {
   test('200: a code raises acr and amr; the old token stays what it was', async () => {
     const { tokens } = await fullStack.signUp('raised@example.com')
     const { secret } = await addTotp(fullStack, tokens.access_token)
-    await forgetCodes(fullStack, 'raised@example.com')
+    await resetTotpSteps(fullStack, 'raised@example.com')
     const old = await anHourLater(tokens)
     const raised = await tokensOf(
       await stepUp(old.access_token, { factor: 'totp', code: totpCodeOf(secret) }),
@@ -120,7 +120,7 @@ describe('POST /auth/step-up', () => {
     const { tokens, email } = await fullStack.signUp('one-count@example.com')
     const others = [await fullStack.login(email, password), await fullStack.login(email, password)]
     const { secret, accessToken } = await addTotp(fullStack, tokens.access_token)
-    await forgetCodes(fullStack, email)
+    await resetTotpSteps(fullStack, email)
     const [guessed = tokens, fresh = tokens] = await Promise.all(
       others.map(({ refresh_token }) => refresh(refresh_token)),
     )
@@ -225,7 +225,7 @@ describe('refresh, revocation and epochs through changes of the level', () => {
     const email = `${raise}-${end}@example.com`.replaceAll(' ', '-')
     const { tokens } = await fullStack.signUp(email)
     const { secret, accessToken } = await addTotp(fullStack, tokens.access_token)
-    await forgetCodes(fullStack, email)
+    await resetTotpSteps(fullStack, email)
     await raises[raise as keyof typeof raises](accessToken, secret)
     const after = await refresh(tokens.refresh_token)
     for (const token of [tokens.access_token, accessToken, after.access_token])

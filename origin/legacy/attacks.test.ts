@@ -6,7 +6,7 @@ import {
   hmac,
   insertImported,
   nowSeconds,
-  sealJwt,
+  signJwtParts,
 } from '../../test/support/full-stack/former-system.ts'
 import { createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { createIssuer, encodePart } from '../../test/support/gateway/issuer.ts'
@@ -55,21 +55,21 @@ const victim = { sub: 'victim' }
 const accepted = { aud: 'shop', use: 'access', ...victim }
 const header = { alg: 'ES256', kid: keys.kid, typ: 'JWT' }
 const ofSecret = (claims = {}, alg = 'HS256') =>
-  sealJwt({ alg }, claimsOf(withSecret, { ...victim, ...claims }), hmac(secret))
+  signJwtParts({ alg }, claimsOf(withSecret, { ...victim, ...claims }), hmac(secret))
 const ofKeys = (claims = {}, head: object = {}, sign = keys.sign) =>
-  sealJwt({ ...header, ...head }, claimsOf(withKeys, { ...accepted, ...claims }), sign)
+  signJwtParts({ ...header, ...head }, claimsOf(withKeys, { ...accepted, ...claims }), sign)
 
 const pem = String(rsa.pair.publicKey.export({ format: 'pem', type: 'spki' }))
 const der = Buffer.from(rsa.pair.publicKey.export({ format: 'der', type: 'spki' }))
 const confused = (key: string | Buffer, alg = 'HS256') =>
-  sealJwt({ alg, kid: rsa.kid }, claimsOf(withRsa, victim), hmac(key))
+  signJwtParts({ alg, kid: rsa.kid }, claimsOf(withRsa, victim), hmac(key))
 
 describe('a token that opens no session and leaves no row', () => {
   test.each<[string, () => string | Promise<string>]>([
     ...['none', 'None', 'nOnE', ''].flatMap((alg): [string, () => string][] => [
       [
         `alg ${alg || '(empty)'} without a signature`,
-        () => sealJwt({ alg }, claimsOf(withSecret, victim), () => ''),
+        () => signJwtParts({ alg }, claimsOf(withSecret, victim), () => ''),
       ],
       [`alg ${alg || '(empty)'} with a signature`, () => ofSecret({}, alg)],
     ]),
@@ -81,15 +81,18 @@ describe('a token that opens no session and leaves no row', () => {
     ['RS256 in the header, an HMAC with the public key behind it', () => confused(pem, 'RS256')],
     [
       'another algorithm with the same secret',
-      () => sealJwt({ alg: 'HS512' }, claimsOf(withSecret, victim), hmac(secret, 512)),
+      () => signJwtParts({ alg: 'HS512' }, claimsOf(withSecret, victim), hmac(secret, 512)),
     ],
     [
       'the algorithm of another issuer',
-      () => sealJwt({ alg: 'HS256' }, claimsOf(withKeys, accepted), hmac(secret)),
+      () => signJwtParts({ alg: 'HS256' }, claimsOf(withKeys, accepted), hmac(secret)),
     ],
-    ['the key of another issuer', () => sealJwt(header, claimsOf(withSecret, victim), keys.sign)],
-    ['a wrong secret', () => sealJwt({ alg: 'HS256' }, claimsOf(withSecret, victim), hmac(`${secret} `))],
-    ['an empty secret', () => sealJwt({ alg: 'HS256' }, claimsOf(withSecret, victim), hmac(''))],
+    ['the key of another issuer', () => signJwtParts(header, claimsOf(withSecret, victim), keys.sign)],
+    [
+      'a wrong secret',
+      () => signJwtParts({ alg: 'HS256' }, claimsOf(withSecret, victim), hmac(`${secret} `)),
+    ],
+    ['an empty secret', () => signJwtParts({ alg: 'HS256' }, claimsOf(withSecret, victim), hmac(''))],
     ['another key under the right kid', () => ofKeys({}, {}, stranger.sign)],
     ['a wrong kid', () => ofKeys({}, { kid: 'key-9' })],
     ['a kid of SQL', () => ofKeys({}, { kid: "' or 1=1 --" })],
@@ -129,7 +132,7 @@ describe('a token that opens no session and leaves no row', () => {
       `the account ${JSON.stringify(sub)?.slice(0, 30)}`,
       () => ofSecret({ sub }),
     ]),
-    ['a payload that is a list', () => sealJwt({ alg: 'HS256' }, [victim], hmac(secret))],
+    ['a payload that is a list', () => signJwtParts({ alg: 'HS256' }, [victim], hmac(secret))],
     ['two parts', () => ofSecret().split('.').slice(0, 2).join('.')],
     ['five parts, as an encrypted token has', () => `${ofSecret()}.a.b`],
     ['a space behind it', () => `${ofSecret()} `],

@@ -10,7 +10,7 @@ import {
   hour,
   insertImported,
   nowSeconds,
-  sealJwt,
+  signJwtParts,
 } from '../../test/support/full-stack/former-system.ts'
 import { bearer, createFullStack, type FullStack, problem } from '../../test/support/full-stack/full-stack.ts'
 import { totpCodeOf } from '../../test/support/full-stack/second-factor.ts'
@@ -59,10 +59,10 @@ beforeAll(async () => {
 afterAll(() => fullStack.close())
 
 const tokenOf = (claims: Record<string, unknown>) =>
-  sealJwt({ alg: 'HS256', typ: 'JWT' }, claimsOf(old, claims), hmac(secret))
+  signJwtParts({ alg: 'HS256', typ: 'JWT' }, claimsOf(old, claims), hmac(secret))
 
 const tokenOfOther = (claims: Record<string, unknown>) =>
-  sealJwt(
+  signJwtParts(
     { alg: 'ES256', kid: keys.kid },
     claimsOf(other, { aud: 'shop', use: 'access', ...claims }),
     keys.sign,
@@ -126,7 +126,7 @@ describe('POST /auth/exchange', () => {
 
   test('200: a whole number stands for its digits, and an issuer may be none', async () => {
     await insertImported(fullStack.sql, '42')
-    const token = sealJwt({ alg: 'HS512' }, claimsOf('', { userId: 42 }), hmac(nameless, 512))
+    const token = signJwtParts({ alg: 'HS512' }, claimsOf('', { userId: 42 }), hmac(nameless, 512))
     expect((await exchange(token)).status).toBe(200)
   })
 
@@ -220,7 +220,7 @@ describe('POST /auth/exchange', () => {
     expect(await outcomeOf(await exchange(tokenOf({ sub: 'old-8', exp: undefined })))).toBe(
       '401 legacy_token_without_exp',
     )
-    const late = sealJwt({ alg: 'HS256' }, claimsOf(ended, { sub: 'old-8' }), hmac(secret))
+    const late = signJwtParts({ alg: 'HS256' }, claimsOf(ended, { sub: 'old-8' }), hmac(secret))
     expect(await outcomeOf(await exchange(late))).toBe('401 legacy_issuer_ended')
   })
 

@@ -18,7 +18,7 @@ import {
 import { createReservationQueue } from './reservation-queue.ts'
 
 /** The turn of an attempt in a queue, such as that for hashing. */
-export interface Turn {
+export interface QueueTurn {
   address: string | null
   isPreferred: boolean
 }
@@ -28,7 +28,7 @@ export interface Turn {
  *
  * @throws Problem for an attempt that could not be evaluated; it does not count
  */
-export type EvaluateSecret = (account: Credentials | undefined, turn: Turn) => Promise<boolean>
+export type EvaluateSecret = (account: Credentials | undefined, turn: QueueTurn) => Promise<boolean>
 
 export interface AttemptLimitOptions {
   sql: Sql

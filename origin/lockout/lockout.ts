@@ -1,10 +1,10 @@
 import type { RequestContext } from '../http/request-context.ts'
-import { type AttemptLimitOptions, createAttemptLimit, type Turn } from './attempt-limit.ts'
+import { type AttemptLimitOptions, createAttemptLimit, type QueueTurn } from './attempt-limit.ts'
 import type { AccountRef, AttemptGroupRef, Credentials } from './queries.ts'
 
 interface PasswordMatcher {
   /** @throws Problem `overloaded`, `verifier_unavailable` */
-  matches(password: string, account: Credentials | undefined, turn: Turn): Promise<boolean>
+  matches(password: string, account: Credentials | undefined, turn: QueueTurn): Promise<boolean>
 }
 
 interface LockoutOptions extends Omit<AttemptLimitOptions, 'subject' | 'notifiesOf'> {

@@ -1,7 +1,7 @@
 import { decodeJwt } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { tokenExchangeGrant, tokenTypes } from '../../shared/contract.ts'
-import { claimsOf, hmac, insertImported, sealJwt } from '../../test/support/full-stack/former-system.ts'
+import { claimsOf, hmac, insertImported, signJwtParts } from '../../test/support/full-stack/former-system.ts'
 import { bearer } from '../../test/support/full-stack/full-stack.ts'
 import {
   createOAuthFullStack,
@@ -33,7 +33,7 @@ afterAll(() => fullStack.close())
 async function newToken(claims: Record<string, unknown> = {}): Promise<string> {
   const sub = `old-${++accounts}`
   await insertImported(fullStack.sql, sub)
-  return sealJwt({ alg: 'HS256' }, claimsOf(old, { sub, ...claims }), hmac(secret))
+  return signJwtParts({ alg: 'HS256' }, claimsOf(old, { sub, ...claims }), hmac(secret))
 }
 
 const form = (token: string, more: Record<string, string> = {}) => ({
@@ -81,7 +81,7 @@ describe('POST /oauth/token, token exchange (RFC 8693)', () => {
     await fullStack.sql`
       insert into totp_secrets (user_id, encrypted_secret)
       values (${userId}, ${encryptTotp(encryption, 'totp_secrets', userId, secretOfApp)})`
-    const token = sealJwt({ alg: 'HS256' }, claimsOf(old, { sub: 'with-factor' }), hmac(secret))
+    const token = signJwtParts({ alg: 'HS256' }, claimsOf(old, { sub: 'with-factor' }), hmac(secret))
     const response = await post(form(token))
     expect(response.headers.get('cache-control')).toBe('no-store')
     expect(response.headers.get('gatehouse-attempt')).toBe('succeeded')

@@ -6,10 +6,10 @@ import {
   withoutName,
   withReplaced,
 } from '../catalogue/catalogue.ts'
-import type { Edit, EditConflict } from '../catalogue/edit.ts'
+import type { CatalogueEdit, EditConflict } from '../catalogue/edit.ts'
 
 export type PlanEdit =
-  | Edit
+  | CatalogueEdit
   | EditConflict
   /** Indexes of the names that are no features. */
   | { kind: 'unknown_features'; positions: number[] }
@@ -84,7 +84,7 @@ function replacePlan(
   before: Plan,
   after: Plan,
   action: 'plan.changed' | 'plan.features_changed',
-): Edit {
+): CatalogueEdit {
   const details = { plan: before.name, before: auditedPlan(before), after: auditedPlan(after) }
   return {
     kind: 'edit',

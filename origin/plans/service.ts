@@ -1,6 +1,6 @@
-import type { Edit } from '../catalogue/edit.ts'
+import type { CatalogueEdit } from '../catalogue/edit.ts'
 import { lockCatalogue } from '../catalogue/queries.ts'
-import { carryOutEdit } from '../catalogue/replace.ts'
+import { applyEdit } from '../catalogue/replace.ts'
 import type { Sql } from '../db/types.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import type { EvaluatePlanEdit, PlanEdit } from './plan-edits.ts'
@@ -8,7 +8,7 @@ import { type Plan, selectPlan } from './queries.ts'
 
 export type PlanOutcome =
   /** With the plan of the change as it is now, if it is there. */
-  { kind: 'done'; plan: Plan | undefined } | Exclude<PlanEdit, Edit>
+  { kind: 'done'; plan: Plan | undefined } | Exclude<PlanEdit, CatalogueEdit>
 
 interface PlanAction {
   /** The plan that changes; undefined where it is a feature. */
@@ -27,7 +27,7 @@ export function createPlanService({ sql }: { sql: Sql }) {
         const before = await lockCatalogue(transaction)
         const edit = evaluate(before)
         if (edit.kind !== 'edit') return edit
-        const outcome = await carryOutEdit(transaction, before, edit, { actorId, context })
+        const outcome = await applyEdit(transaction, before, edit, { actorId, context })
         if (outcome.kind !== 'done') return outcome
         return { kind: 'done', plan: plan === undefined ? undefined : await selectPlan(transaction, plan) }
       })

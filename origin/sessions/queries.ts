@@ -130,7 +130,7 @@ export async function updateSessionAuthentication(
 }
 
 /** Lowers the sessions of an account to one factor, as when its second one is gone. */
-export async function lowerSessions(sql: Queryable, userId: string): Promise<void> {
+export async function lowerSessionsToAal1(sql: Queryable, userId: string): Promise<void> {
   await sql`
     update sessions set acr = 'aal1' where user_id = ${userId} and ended_at is null and acr <> 'aal1'`
 }

@@ -8,7 +8,7 @@ import { createWorkerPool } from '../../origin/passwords/worker-pool.ts'
 import { createPublicContract, health, tokenExchangeGrant, tokenTypes } from '../../shared/contract.ts'
 import { defineEndpoints, type Endpoint, mergeEndpoints } from '../../shared/endpoint/endpoint.ts'
 import { demoRows } from '../support/demo-policy.ts'
-import { claimsOf, hmac, insertImported, sealJwt } from '../support/full-stack/former-system.ts'
+import { claimsOf, hmac, insertImported, signJwtParts } from '../support/full-stack/former-system.ts'
 import { bearer, createFullStack, type FullStack } from '../support/full-stack/full-stack.ts'
 import { basic, operator } from '../support/full-stack/oauth-full-stack.ts'
 import { createOpenApiCalls } from '../support/full-stack/openapi-calls.ts'
@@ -116,7 +116,8 @@ describe('responses are as the description has them', () => {
 
   test('of tokens of a former system', async () => {
     await insertImported(fullStack.sql, 'old-1')
-    const tokenOf = (sub: string) => sealJwt({ alg: 'HS256' }, claimsOf(former, { sub }), hmac(formerSecret))
+    const tokenOf = (sub: string) =>
+      signJwtParts({ alg: 'HS256' }, claimsOf(former, { sub }), hmac(formerSecret))
     const token = tokenOf('old-1')
     await fail(401, 'readMe', { headers: bearer(token) })
     await succeed('exchangeLegacyToken', { body: { legacy_token: token } })

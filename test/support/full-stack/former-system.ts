@@ -17,7 +17,7 @@ export const claimsOf = (issuer: string, claims: Parts = {}): Parts => ({
 })
 
 /** A JWT whose parts are as they are given, signed by any function of the signed text. */
-export function sealJwt(header: Parts, payload: unknown, signature: (text: string) => string): string {
+export function signJwtParts(header: Parts, payload: unknown, signature: (text: string) => string): string {
   const signed = `${encodePart(header)}.${encodePart(payload)}`
   return `${signed}.${signature(signed)}`
 }

@@ -41,12 +41,12 @@ export async function addTotp(fullStack: FullStack, accessToken: string): Promis
 export async function signUpWithTotp(fullStack: FullStack, email: string) {
   const account = await fullStack.signUp(email)
   const app = await addTotp(fullStack, account.tokens.access_token)
-  await forgetCodes(fullStack, email)
+  await resetTotpSteps(fullStack, email)
   return { ...account, ...app }
 }
 
-/** Makes the codes of present time steps work once more. */
-export async function forgetCodes(fullStack: FullStack, email: string): Promise<void> {
+/** Makes codes that were used work once more. */
+export async function resetTotpSteps(fullStack: FullStack, email: string): Promise<void> {
   await fullStack.sql`
     update totp_secrets set last_step = 0 where user_id = (select id from user_accounts where email = ${email})`
 }
