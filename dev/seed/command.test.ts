@@ -73,7 +73,7 @@ describe('npm run seed', () => {
     expect(await counts()).toMatchInlineSnapshot(`
       {
         "accounts": 1000,
-        "audit_logs": 5209,
+        "audit_logs": 5210,
         "current_subscriptions": 1000,
         "in_views": 1000,
         "login_attempts": 5127,
