@@ -78,7 +78,7 @@ describe('while the database accepts no connections', () => {
     expect(await fullStack.sql`select from user_accounts`).toHaveLength(1)
     expect(await fullStack.sql`select from tokens where spent_at is not null`).toHaveLength(0)
     expect(await fullStack.sql`select from sessions where ended_at is not null`).toHaveLength(0)
-    expect(await fullStack.sql`select from audit_logs`).toHaveLength(2)
+    expect(await fullStack.sql`select from audit_logs where action not like 'key.%'`).toHaveLength(2)
 
     const statuses = []
     for (const request of Object.values(requests)) statuses.push((await request()).status)
