@@ -41,7 +41,11 @@ const rowsOf = (costs: UnitCosts): [name: string, value: Value, formula: string]
   ],
   ['origin cores for refreshes', (load) => load.refreshCores, '`refreshes × O / 0.6`'],
   ['origin cores for profiles', (load) => load.profileCores, '`0.05 × q × M / 0.6`'],
-  ['Postgres statements a second', (load) => load.statementsPerSecond, '`0.05 × q + refreshes + 9 × logins`'],
+  [
+    'Postgres statements a second',
+    (load) => load.statementsPerSecond,
+    '`0.05 × q + refreshes + 10 × logins`',
+  ],
   [
     'Postgres cores',
     (load) => load.postgresCores,

@@ -9,7 +9,7 @@ const costs: UnitCosts = {
   redis: { requestUs: 6, roundTripsPerRequest: 0.1, counterBytes: 100, streamEntryBytes: 10, keyBytes: 50 },
   origin: { profileUs: 300, refreshUs: 600, loginUs: 300_000 },
   postgres: { refreshUs: 600, profileUs: 60, loginUs: 6000 },
-  statements: { profile: 1, refresh: 1, login: 9 },
+  statements: { profile: 1, refresh: 1, login: 10 },
   writes: { refresh: writes, login: { ...writes, commits: 3 }, logout: writes },
   rowBytes: { token: 100, session: 100, attempt: 100, audit: 100, account: 1000 },
 }
@@ -43,7 +43,7 @@ describe('from people to load', () => {
   })
 
   test('statements, commits and WAL are sums over what is done', () => {
-    expect(load.statementsPerSecond).toBe(14_400 + 3200 + 900)
+    expect(load.statementsPerSecond).toBe(14_400 + 3200 + 1000)
     expect(load.commitsPerSecond).toBe(3200 + 300 + 100)
     expect(load.walBytesPerSecond).toEqual({ least: 3_400_000, most: 34_000_000 })
   })
