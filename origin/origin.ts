@@ -445,11 +445,12 @@ export async function createOrigin(
     usage: { sql },
     clients: { sql },
     upkeep: { upkeep: createUpkeepService({ sql, jobs, runner }) },
-    plans: { sql, plans: createPlanService({ sql }) },
+    plans: { sql, plans: createPlanService({ sql }), requireStepUp },
     subscriptions: {
       sql,
       subscriptions: createSubscriptionService({ sql }),
       upgradePage: config.UPGRADE_URL,
+      requireStepUp,
     },
   })
 

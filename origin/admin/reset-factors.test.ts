@@ -84,7 +84,39 @@ test('401 step_up_required: changes of access, an hour after the authentication;
     ['POST', `/admin/users/${id}/lock`, {}],
     ['POST', `/admin/users/${id}/unlock`, undefined],
     ['PUT', '/admin/roles/user/permissions', { permissions: ['profile.read'] }],
+    ['POST', '/admin/permissions', { name: 'orders.read', description: 'See orders' }],
+    ['PATCH', '/admin/permissions/profile.read', { description: 'See' }],
+    ['DELETE', '/admin/permissions/orders.read', undefined],
   ] as const)
     expect([path, (await problem(await call(method, path, body))).code]).toEqual([path, 'step_up_required'])
   expect((await call('GET', `/admin/users/${id}`)).status).toBe(200)
+})
+
+test('401 step_up_required: plans and bookings, by an administrator with a factor, with the password alone', async () => {
+  const { aal1, aal2, id } = await createAdmin('booking-admin@example.com')
+  const { tokens } = await fullStack.signUp('booked@example.com')
+  const userId = String(decodeJwt(tokens.access_token).sub)
+  const call = (token: string, method: string, path: string, body: object) =>
+    fullStack.call(path, {
+      method,
+      headers: { ...bearer(token), 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+  const plan = { name: 'odd', title: 'Odd', price_cents_per_month: 1, api_quota_per_hour: 60, features: [] }
+  for (const [method, path, body] of [
+    ['PUT', `/admin/users/${userId}/subscription`, { plan: 'pro', period_ends_at: null }],
+    ['POST', '/admin/plans', plan],
+    ['PATCH', '/admin/plans/pro', { title: 'Pro' }],
+    ['PUT', '/admin/plans/pro/features', { features: [] }],
+    ['PUT', '/admin/quotas/pro', { api_quota_per_hour: 60 }],
+  ] as const) {
+    const refused = await problem(await call(aal1, method, path, body))
+    expect([path, refused.code]).toEqual([path, 'step_up_required'])
+  }
+  const booking = { plan: 'pro', period_ends_at: '2999-01-01T00:00:00Z' }
+  const path = `/admin/users/${userId}/subscription`
+  expect((await call(aal2, 'PUT', path, booking)).status).toBe(200)
+  // Without a factor the password is enough, however long ago.
+  await fullStack.sql`delete from totp_secrets where user_id = ${id}`
+  expect((await call(aal1, 'PUT', path, { ...booking, plan: 'starter' })).status).toBe(200)
 })

@@ -77,18 +77,18 @@ export function createRoleRoutes({ sql, roles, requireStepUp }: RoleRoutesOption
     ({ limit, after }) => selectPermissionPage(sql, { after: after?.[0] ?? '', limit }),
   )
 
-  serve(routes, createPermission, manageRoles, async ({ body, respond }, c) => {
+  serve(routes, createPermission, changeRoles, async ({ body, respond }, c) => {
     await edit(c, `permission ${body.name}`, edits.createPermission(body))
     return respond(body)
   })
 
-  serve(routes, updatePermission, manageRoles, async ({ params: { name }, body, respond }, c) => {
+  serve(routes, updatePermission, changeRoles, async ({ params: { name }, body, respond }, c) => {
     const permission = { name, description: body.description }
     await edit(c, `permission ${name}`, edits.changePermission(permission))
     return respond(permission)
   })
 
-  serve(routes, deletePermission, manageRoles, async ({ params: { name }, respond }, c) => {
+  serve(routes, deletePermission, changeRoles, async ({ params: { name }, respond }, c) => {
     await edit(c, `removal of permission ${name}`, edits.removePermission(name))
     return respond()
   })

@@ -15,7 +15,8 @@ interface RequireStepUpOptions {
 
 /**
  * For an account without a second factor. `recent`: its session was authenticated lately, by the
- * password. `any`: the request itself carries the password. `refused`: it adds a factor first.
+ * password. `any`: any session, where the request itself carries the password or gives no right of
+ * administration. `refused`: it adds a factor first.
  */
 type WithoutFactor = 'recent' | 'any' | 'refused'
 

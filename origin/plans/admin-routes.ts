@@ -1,4 +1,5 @@
 import { type Context, Hono } from 'hono'
+import { every } from 'hono/combine'
 import { z } from 'zod'
 import {
   type AdminPlanResponse,
@@ -8,6 +9,7 @@ import {
 } from '../../shared/contract.ts'
 import { conflictProblem, unknownNamesProblem } from '../catalogue/problems.ts'
 import type { Sql } from '../db/types.ts'
+import type { RequireStepUp } from '../factors/assurance.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
 import { requireAuthorization } from '../http/require-authorization.ts'
 import { serve } from '../http/serve.ts'
@@ -20,6 +22,7 @@ import type { PlanOutcome, PlanService } from './service.ts'
 interface PlanAdminOptions {
   sql: Sql
   plans: PlanService
+  requireStepUp: RequireStepUp
 }
 
 const { adminListPlans, createPlan, changePlan, setPlanFeatures, deletePlan } = planAdministration.endpoints
@@ -39,8 +42,10 @@ const byName = {
 const managePlans = requireAuthorization({ permissions: { all: ['subscriptions.manage'] } })
 
 /** Plans, their quotas, and features. */
-export function createPlanAdminRoutes({ sql, plans }: PlanAdminOptions) {
+export function createPlanAdminRoutes({ sql, plans, requireStepUp }: PlanAdminOptions) {
   const routes = new Hono<OriginEnv>()
+  /** Changes of what subscribers may do. */
+  const changePlans = every(managePlans, requireStepUp('any'))
 
   /** @throws Problem `not_found`, `validation_failed`, `name_taken`, `tokens_too_large` */
   async function editPlan(c: Context<OriginEnv>, name: string, evaluate: edits.EvaluatePlanEdit) {
@@ -58,7 +63,7 @@ export function createPlanAdminRoutes({ sql, plans }: PlanAdminOptions) {
     selectPlanPage(sql, { after: after?.[0] ?? -1, limit }),
   )
 
-  serve(routes, createPlan, managePlans, async ({ body, respond }, c) => {
+  serve(routes, createPlan, changePlans, async ({ body, respond }, c) => {
     const { name, title, currency, features, rank } = body
     const plan = {
       name,
@@ -71,7 +76,7 @@ export function createPlanAdminRoutes({ sql, plans }: PlanAdminOptions) {
     return respond(adminPlanResponse(await editPlan(c, name, edits.createPlan(plan, rank))))
   })
 
-  serve(routes, changePlan, managePlans, async ({ params: { name }, body, respond }, c) => {
+  serve(routes, changePlan, changePlans, async ({ params: { name }, body, respond }, c) => {
     const change = {
       title: body.title,
       priceCentsPerMonth: body.price_cents_per_month,
@@ -80,7 +85,7 @@ export function createPlanAdminRoutes({ sql, plans }: PlanAdminOptions) {
     return respond(adminPlanResponse(await editPlan(c, name, edits.changePlan(name, change))))
   })
 
-  serve(routes, setPlanFeatures, managePlans, async ({ params: { name }, body, respond }, c) =>
+  serve(routes, setPlanFeatures, changePlans, async ({ params: { name }, body, respond }, c) =>
     respond(adminPlanResponse(await editPlan(c, name, edits.setPlanFeatures(name, body.features)))),
   )
 
@@ -113,7 +118,7 @@ export function createPlanAdminRoutes({ sql, plans }: PlanAdminOptions) {
     selectPlanPage(sql, { after: after?.[0] ?? -1, limit }),
   )
 
-  serve(routes, changeQuota, managePlans, async ({ params: { plan }, body, respond }, c) => {
+  serve(routes, changeQuota, changePlans, async ({ params: { plan }, body, respond }, c) => {
     const change = { apiQuotaPerHour: body.api_quota_per_hour }
     return respond(quotaItem(await editPlan(c, plan, edits.changePlan(plan, change))))
   })

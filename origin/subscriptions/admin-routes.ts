@@ -1,8 +1,10 @@
 import { Hono } from 'hono'
+import { every } from 'hono/combine'
 import { z } from 'zod'
 import { planAdministration, type SubscriptionItem } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import type { Sql } from '../db/types.ts'
+import type { RequireStepUp } from '../factors/assurance.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'
 import { requireAuthorization } from '../http/require-authorization.ts'
 import { serve } from '../http/serve.ts'
@@ -16,6 +18,7 @@ import type { AssignmentOutcome, SubscriptionService } from './service.ts'
 interface SubscriptionAdminOptions {
   sql: Sql
   subscriptions: SubscriptionService
+  requireStepUp: RequireStepUp
 }
 
 const { listSubscriptions, bookSubscription } = planAdministration.endpoints
@@ -28,14 +31,19 @@ const newestFirst = {
 
 const manageSubscriptions = requireAuthorization({ permissions: { all: ['subscriptions.manage'] } })
 
-export function createSubscriptionAdminRoutes({ sql, subscriptions }: SubscriptionAdminOptions) {
+export function createSubscriptionAdminRoutes({
+  sql,
+  subscriptions,
+  requireStepUp,
+}: SubscriptionAdminOptions) {
   const routes = new Hono<OriginEnv>()
+  const bookPlans = every(manageSubscriptions, requireStepUp('any'))
 
   serveList(routes, listSubscriptions, manageSubscriptions, newestFirst, ({ filters, limit, after }) =>
     selectSubscriptionPage(sql, filters, { before: after?.[0], limit }),
   )
 
-  serve(routes, bookSubscription, manageSubscriptions, async ({ params, body, respond }, c) => {
+  serve(routes, bookSubscription, bookPlans, async ({ params, body, respond }, c) => {
     const { plan, period_ends_at: periodEndsAt } = body
     const { sub: actorId } = requireUser(c.get('user'))
     const change = { userId: params.id, actorId, context: c.get('context') }

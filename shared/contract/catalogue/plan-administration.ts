@@ -105,7 +105,7 @@ export const planAdministration = defineEndpointGroup({
       description: 'Plans from its rank up move by one.',
       body: createPlanBody,
       responses: ok('The plan.', adminPlanResponse),
-      errors: ['name_taken', 'tokens_too_large'],
+      errors: ['step_up_required', 'name_taken', 'tokens_too_large'],
     },
     deletePlan: {
       method: 'DELETE',
@@ -120,7 +120,7 @@ export const planAdministration = defineEndpointGroup({
       summary: 'Change title, price or quota of a plan',
       body: changePlanBody,
       responses: ok('The plan after the change.', adminPlanResponse),
-      errors: ['tokens_too_large'],
+      errors: ['step_up_required', 'tokens_too_large'],
     },
     setPlanFeatures: {
       method: 'PUT',
@@ -128,7 +128,7 @@ export const planAdministration = defineEndpointGroup({
       summary: 'Replace the features of a plan',
       body: planFeaturesBody,
       responses: ok('The plan after the change.', adminPlanResponse),
-      errors: ['tokens_too_large'],
+      errors: ['step_up_required', 'tokens_too_large'],
     },
     listFeatures: { method: 'GET', path: '/admin/features', summary: 'List features', ...list(featureItem) },
     createFeature: {
@@ -165,7 +165,7 @@ export const planAdministration = defineEndpointGroup({
       summary: 'Change the quota of a plan',
       body: changeQuotaBody,
       responses: ok('The quota after the change.', quotaItem),
-      errors: ['tokens_too_large'],
+      errors: ['step_up_required', 'tokens_too_large'],
     },
     listSubscriptions: {
       method: 'GET',
@@ -182,7 +182,7 @@ export const planAdministration = defineEndpointGroup({
       description:
         'Nobody books for their own account, or for one at or above their own level: `escalation_refused`.',
       responses: ok('The subscription after the change.', bookedSubscriptionResponse),
-      errors: ['escalation_refused'],
+      errors: ['step_up_required', 'escalation_refused'],
     },
   },
 })

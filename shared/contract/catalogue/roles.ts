@@ -95,7 +95,7 @@ export const roles = defineEndpointGroup({
       description: 'The roles of level 100 get it, so that a superadmin can give it to others.',
       body: createPermissionBody,
       responses: ok('The permission.', permissionItem),
-      errors: ['escalation_refused', 'name_taken', 'tokens_too_large'],
+      errors: ['escalation_refused', 'step_up_required', 'name_taken', 'tokens_too_large'],
     },
     updatePermission: {
       method: 'PATCH',
@@ -103,13 +103,14 @@ export const roles = defineEndpointGroup({
       summary: 'Change the description of a permission',
       body: changePermissionBody,
       responses: ok('The permission after the change.', permissionItem),
+      errors: ['escalation_refused', 'step_up_required'],
     },
     deletePermission: {
       method: 'DELETE',
       path: '/admin/permissions/{name}',
       summary: 'Remove a permission that no role below level 100 has',
       responses: noContent('The permission is gone.'),
-      errors: ['escalation_refused', 'in_use'],
+      errors: ['escalation_refused', 'step_up_required', 'in_use'],
     },
     setRolePermissions: {
       method: 'PUT',
