@@ -1,3 +1,5 @@
+-- Code since schema 28.
+--
 -- The reasons of factors were added to `login_attempts` without a scan of the table, which would
 -- have held an exclusive lock. This scan runs while rows are read and written.
 
