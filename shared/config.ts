@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { gatewayAudience } from './auth/assertion.ts'
 import { serviceAudience } from './auth/claims.ts'
 import { privateJwkSchema, publicJwkSchema } from './auth/jwk.ts'

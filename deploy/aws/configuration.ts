@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { parse } from 'yaml'
-import { z } from 'zod'
+import * as z from 'zod'
 import { base, page, pageFolder, sender } from '../../shared/config-urls.ts'
 import { listSchemaFaults } from '../../shared/lib/schema-faults.ts'
 

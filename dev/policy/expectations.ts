@@ -1,5 +1,5 @@
 import { dirname, resolve } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { readPolicyFile } from '../../gateway/adapters/node/policy-reload.ts'
 import { parseYaml } from '../../gateway/policy/policy-file.ts'
 import { acrSchema } from '../../shared/auth/claims.ts'

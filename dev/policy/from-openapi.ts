@@ -1,5 +1,5 @@
 import { Document } from 'yaml'
-import { z } from 'zod'
+import * as z from 'zod'
 import { rewritePattern, rowPathPattern } from '../../gateway/policy/row-path.ts'
 
 const security = z.array(z.record(z.string(), z.unknown()))

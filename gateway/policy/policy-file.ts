@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { nearestName } from '../../shared/lib/nearest-name.ts'
 import { describeSchemaFault, listSchemaFaults, type SchemaFault } from '../../shared/lib/schema-faults.ts'
 import { readYaml, YamlError } from '../../shared/lib/yaml-source.ts'

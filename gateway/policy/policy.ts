@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { assuranceShape } from '../../shared/auth/assurance.ts'
 import { authorizationShape } from '../../shared/auth/authorization.ts'
 import { Problem } from '../../shared/http/errors.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { headerName, originPattern } from '../../shared/http/origin-pattern.ts'
 import type { MatchedRoute } from '../../shared/http/request-lifecycle.ts'
 

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { type ImportVerifier, publicJwkSchema, type VerifySignature } from '../../shared/auth/jwk.ts'
 import type { Awaitable } from '../../shared/lib/async.ts'
 import type { Log } from '../../shared/lib/log.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { claimsSchema, clockLeewaySeconds } from '../../shared/auth/claims.ts'
 import { TokenError, verifyAccessToken } from '../../shared/auth/verify-access-token.ts'
 import { Problem } from '../../shared/http/errors.ts'

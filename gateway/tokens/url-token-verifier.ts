@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { claimsSchema, urlTokenType } from '../../shared/auth/claims.ts'
 import { verifyAccessToken } from '../../shared/auth/verify-access-token.ts'
 import { type Awaitable, chain } from '../../shared/lib/async.ts'

@@ -1,6 +1,6 @@
 import { type Context, Hono } from 'hono'
 import { every } from 'hono/combine'
-import { z } from 'zod'
+import * as z from 'zod'
 import { roles as contract, type PermissionItem, type RoleResponse } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import { type Catalogue, findByName, type Role } from '../catalogue/catalogue.ts'

@@ -1,6 +1,6 @@
 import { type Context, Hono } from 'hono'
 import { every } from 'hono/combine'
-import { z } from 'zod'
+import * as z from 'zod'
 import { displayable, moment } from '../../shared/contract/fields.ts'
 import { users as contract, type SessionItem, type UserItem } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'

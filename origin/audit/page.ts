@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { moment } from '../../shared/contract/fields.ts'
 import type { Queryable } from '../db/types.ts'
 

@@ -1,5 +1,5 @@
 import type { Context, Hono, MiddlewareHandler } from 'hono'
-import { z } from 'zod'
+import * as z from 'zod'
 import { type ListResponse, pageParameters } from '../../shared/contract/lists.ts'
 import type { Endpoint, EndpointInput, ResponseBody } from '../../shared/endpoint/endpoint.ts'
 import type { Awaitable } from '../../shared/lib/async.ts'

@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { describe, expect, expectTypeOf, test } from 'vitest'
-import { z } from 'zod'
+import * as z from 'zod'
 import { createApiClient } from '../../shared/endpoint/api-client.ts'
 import { defineEndpointGroup } from '../../shared/endpoint/endpoint.ts'
 import { Problem, problemResponse } from '../../shared/http/errors.ts'

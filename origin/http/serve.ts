@@ -1,5 +1,5 @@
 import type { Context, Hono, MiddlewareHandler, TypedResponse } from 'hono'
-import { z } from 'zod'
+import * as z from 'zod'
 import {
   type Endpoint,
   type EndpointInput,

@@ -8,7 +8,7 @@ import {
   type JWK,
   type JWTVerifyGetKey,
 } from 'jose'
-import { z } from 'zod'
+import * as z from 'zod'
 import { ConfigError } from '../../shared/config.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import type { LegacyIssuer } from '../../shared/legacy-issuers.ts'

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto'
-import { z } from 'zod'
+import * as z from 'zod'
 import { Problem } from '../../shared/http/errors.ts'
 import type { Now } from '../../shared/lib/time.ts'
 

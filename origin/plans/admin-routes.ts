@@ -1,6 +1,6 @@
 import { type Context, Hono } from 'hono'
 import { every } from 'hono/combine'
-import { z } from 'zod'
+import * as z from 'zod'
 import {
   type AdminPlanResponse,
   type FeatureItem,

@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import { every } from 'hono/combine'
-import { z } from 'zod'
+import * as z from 'zod'
 import { planAdministration, type SubscriptionItem } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import type { Sql } from '../db/types.ts'

@@ -1,5 +1,5 @@
 import { Hono } from 'hono'
-import { z } from 'zod'
+import * as z from 'zod'
 import { upkeep as contract, type UpkeepRunResponse } from '../../shared/contract.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import { type OriginEnv, requireUser } from '../http/request-context.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { UsageDay, UsageDayItem } from '../../shared/contract.ts'
 import type { Queryable } from '../db/types.ts'
 

@@ -7,7 +7,7 @@ import {
   importJWK,
   jwtVerify,
 } from 'jose'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { EpochMs } from '../lib/time.ts'
 import { gatewayAudience } from './assertion.ts'
 import { algorithm } from './claims.ts'

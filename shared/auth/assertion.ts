@@ -1,5 +1,5 @@
 import { errors as jose, jwtVerify } from 'jose'
-import { z } from 'zod'
+import * as z from 'zod'
 import { createBoundedMap } from '../lib/bounded-map.ts'
 import type { EpochSeconds, Now } from '../lib/time.ts'
 import { assertionIssuer, assertionType } from './assertion-format.ts'

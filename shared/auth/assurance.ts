@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { Problem } from '../http/errors.ts'
 import type { EpochSeconds } from '../lib/time.ts'
 import type { Acr, Identity } from './claims.ts'

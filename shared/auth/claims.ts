@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /**
  * Authentication assurance levels (NIST SP 800-63B-4): by one factor, and by two. Tokens of earlier

@@ -1,5 +1,5 @@
 import { base64url, calculateJwkThumbprint, exportJWK, generateKeyPair, importJWK } from 'jose'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Awaitable } from '../lib/async.ts'
 import { algorithm } from './claims.ts'
 

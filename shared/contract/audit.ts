@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { defineEndpointGroup } from '../endpoint/endpoint.ts'
 import { email, moment, utcDateTime } from './fields.ts'
 import { filteredList } from './lists.ts'

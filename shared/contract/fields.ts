@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { emailPattern, knownEmail, maxEmailLength, newAddress } from '../lib/email.ts'
 
 /** Fields that more than one body has. */

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { defineEndpointGroup } from '../endpoint/endpoint.ts'
 import type { HealthCheck, HealthResponse } from '../http/health.ts'
 

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 const defaultPageSize = 50
 const maxPageSize = 200

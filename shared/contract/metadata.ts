@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** Characters of metadata as JSON, and how deep its objects and lists may be nested. */
 const longestMetadata = 8192

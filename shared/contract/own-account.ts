@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { acrSchema } from '../auth/claims.ts'
 import { defineEndpointGroup, noContent, ok } from '../endpoint/endpoint.ts'
 import { displayName, locale, timeZone, utcDateTime, uuid } from './fields.ts'

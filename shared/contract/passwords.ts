@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { defineEndpoints } from '../endpoint/endpoint.ts'
 import { displayName, email, newEmail, newPassword, opaqueToken, password } from './fields.ts'
 

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { type ErrorCode, errors } from '../http/errors.ts'
 import { passwordFaultCode } from './fields.ts'
 

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { defineEndpointGroup, ok } from '../endpoint/endpoint.ts'
 
 /** Query parameter that holds the token of a signed URL, behind all others. */

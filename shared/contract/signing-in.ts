@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { defineEndpointGroup, defineEndpoints, noContent } from '../endpoint/endpoint.ts'
 import { email, opaqueToken, password, recoveryCode, totpCode } from './fields.ts'
 import { acceptedResponse, type ContractSettings, createPasswordEndpoints } from './passwords.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** One window of one limit of a user, as it is now. */
 export const userLimitSchema = z.object({

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { defineEndpointGroup, noContent, ok } from '../endpoint/endpoint.ts'
 import { canonicalEmail, maxEmailLength } from '../lib/email.ts'
 import { displayable, roleName, userStatus, utcDateTime, uuid } from './fields.ts'

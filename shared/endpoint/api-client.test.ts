@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { z } from 'zod'
+import * as z from 'zod'
 import { Problem, problemResponse } from '../http/errors.ts'
 import { createApiClient, ResponseError, successBody } from './api-client.ts'
 import { defineEndpoints } from './endpoint.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** A URL parser takes `*` for a letter of a host name. */
 const isOrigin = (text: string) => !text.includes('*') && URL.canParse(text) && new URL(text).origin === text

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { z } from 'zod'
+import * as z from 'zod'
 import { describeSchemaFault, listSchemaFaults, type SchemaFault } from './schema-faults.ts'
 
 const lowerCase = z.string().regex(/^[a-z]+$/, { error: 'must be lower-case' })

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { ZodOpenApiResponseObject, ZodOpenApiResponsesObject } from 'zod-openapi'
 import { problemResponse } from '../contract.ts'
 import type { Endpoint, HeaderName } from '../endpoint/endpoint.ts'

@@ -37,8 +37,11 @@ const foreign = {
   'process or Buffer': /(?<![.\w"'])(process\.(env|exit|on)|Buffer\.(from|alloc))\b/,
 }
 
-/** Compressed, as it is uploaded; the platform's own limit is 3 MB for everybody. */
-const maxBytes = 200 * 1024
+/**
+ * Compressed, as it is uploaded; the platform's own limit is 3 MB for everybody. Zod is imported as a
+ * namespace (`import * as z`): its export `z` would bring 60 KiB of translations along.
+ */
+const maxBytes = 160 * 1024
 
 describe('the bundle for Workers', () => {
   test('holds the gateway', async () => {

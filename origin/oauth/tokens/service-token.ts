@@ -1,5 +1,5 @@
 import type { JWTPayload } from 'jose'
-import { z } from 'zod'
+import * as z from 'zod'
 import { accessTokenType, clockLeewaySeconds, serviceAudience } from '../../../shared/auth/claims.ts'
 import type { PublicJwk } from '../../../shared/auth/jwk.ts'
 import { TokenError, verifyAccessToken } from '../../../shared/auth/verify-access-token.ts'

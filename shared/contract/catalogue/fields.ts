@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { displayable } from '../fields.ts'
 
 /** Fields of roles, permissions, plans and features, as bodies and catalogue files have them. */

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { defineEndpointGroup, noContent, ok } from '../../endpoint/endpoint.ts'
 import { bookedStatus, featureName, planName, time, utcDateTime, uuid } from '../fields.ts'
 import { filteredList, list } from '../lists.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { defineEndpointGroup, noContent, ok } from '../../endpoint/endpoint.ts'
 import { displayName, network, permissionName, time, utcDateTime, uuid } from '../fields.ts'
 

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { defineEndpointGroup, noContent, ok } from '../../endpoint/endpoint.ts'
 import { password, recoveryCode, totpCode, utcDateTime } from '../fields.ts'
 

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { revocationFeedSchema } from '../../auth/revocation.ts'
 import { defineEndpointGroup, noContent, ok } from '../../endpoint/endpoint.ts'
 import { displayable, time } from '../fields.ts'

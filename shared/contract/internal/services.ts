@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { defineEndpointGroup, ok } from '../../endpoint/endpoint.ts'
 import { bookedSubscriptionResponse } from '../catalogue/plan-administration.ts'
 import {

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { displayable, displayName, newEmail, planName, roleName, time, userStatus } from '../fields.ts'
 import { metadata } from '../metadata.ts'
 

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { publicJwkSchema } from '../../auth/jwk.ts'
 import { defineEndpointGroup, ok } from '../../endpoint/endpoint.ts'
 import { tokenResponse } from '../signing-in.ts'
