@@ -4,7 +4,9 @@ import { except } from 'hono/combine'
 import { createMiddleware } from 'hono/factory'
 import { HTTPException } from 'hono/http-exception'
 import type { VerifyAssertion } from '../shared/auth/assertion.ts'
+import { isWithoutFailure } from '../shared/auth/failed-attempts.ts'
 import { type ErrorCode, Problem, problemResponse } from '../shared/http/errors.ts'
+import { attemptHeader } from '../shared/http/headers.ts'
 import { createErrorReporter, toProblem as toSharedProblem } from '../shared/http/report-error.ts'
 import { type RequestLogOptions, requestLog } from '../shared/http/request-log.ts'
 import type { BeginSpan } from '../shared/http/tracing.ts'
@@ -167,7 +169,10 @@ export function createApp(options: OriginOptions) {
   })
   app.onError((error, c) => {
     const lifecycle = c.get('lifecycle')
-    return problemResponse(reportError(error, lifecycle), lifecycle.requestId)
+    const problem = reportError(error, lifecycle)
+    const response = problemResponse(problem, lifecycle.requestId)
+    if (isWithoutFailure(problem.code)) response.headers.set(attemptHeader, 'not_failed')
+    return response
   })
   return app
 }

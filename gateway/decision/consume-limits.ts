@@ -38,7 +38,7 @@ export function createConsumeLimits(options: ConsumeLimitsOptions) {
     { endAttempt, forwarded }: LimitOutcome,
     decision: DecisionContext,
   ): DecisionContext['onResponseStatus'] {
-    if (endAttempt) return (status) => endAttempt(isFailedAttempt(status) && !decision.isAttemptSucceeded)
+    if (endAttempt) return (status) => endAttempt(isFailedAttempt(status) && !decision.isAttemptNotFailed)
     if (forwarded)
       return (status) => {
         if (status === 429) report(forwarded.rejection.exceeded, decision)

@@ -1,4 +1,5 @@
 import type { Identity } from '../../shared/auth/claims.ts'
+import { isWithoutFailure } from '../../shared/auth/failed-attempts.ts'
 import { Problem } from '../../shared/http/errors.ts'
 import type { Awaitable } from '../../shared/lib/async.ts'
 import { isBodyUnwanted, tooLarge } from '../http/request-body.ts'
@@ -261,7 +262,11 @@ export function createDecide(options: DecideOptions) {
     if (recovered) return resume(recovered, decision, afterAuthentication)
     if (error instanceof Problem) error.route = decision.row
     reportRateLimited(error, decision)
-    decision.onResponseStatus?.(toProblem(error).status)
+    if (decision.onResponseStatus) {
+      const { code, status } = toProblem(error)
+      if (isWithoutFailure(code)) decision.isAttemptNotFailed = true
+      decision.onResponseStatus(status)
+    }
     throw error
   }
 

@@ -61,8 +61,8 @@ export class DecisionContext {
   onResponseStatus: ((status: number) => void) | undefined = undefined
   /** Called with the upstream's headers, where a limit takes its cost from them. */
   settleCosts: ((headers: Readonly<RawHeaders>) => void) | undefined = undefined
-  /** Whether the origin says that the attempt succeeded, whatever the status of its response. */
-  isAttemptSucceeded = false
+  /** Whether the attempt has not failed, whatever the status of its response. */
+  isAttemptNotFailed = false
   /** The current limits of the caller, where the row passes them. */
   userLimits: readonly UserLimit[] | undefined = undefined
   /** Signed statement of the caller, for the upstream. */

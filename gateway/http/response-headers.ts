@@ -65,8 +65,8 @@ export interface ResponseDecision extends CachedDecision {
   row: Pick<CompiledRow, 'passes' | 'upstream' | 'who' | 'keys' | 'hasOwnHeaders' | keyof RowHeaders>
   /** Headers that the limits add, names and values in turn. */
   limitHeaders: Readonly<RawHeaders>
-  /** Set where the origin says that an attempt succeeded whatever its status. */
-  isAttemptSucceeded?: boolean
+  /** Set where the origin says that an attempt has not failed, whatever its status. */
+  isAttemptNotFailed?: boolean
 }
 
 interface Passed {
@@ -74,7 +74,7 @@ interface Passed {
   headers: RawHeaders
   /** Its lines joined. */
   cacheControl: string | undefined
-  isAttemptSucceeded: boolean
+  isAttemptNotFailed: boolean
   /** Value of Upgrade: the protocols that the upstream requires. */
   upgrade: string | undefined
 }
@@ -89,7 +89,7 @@ function passedOf(
   let connection: string | undefined
   let upgrade: string | undefined
   let cacheControl: string | undefined
-  let isAttemptSucceeded = false
+  let isAttemptNotFailed = false
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string
     const value = raw[i + 1] as string
@@ -106,7 +106,7 @@ function passedOf(
         if (isWithoutContent(status)) continue
         break
       case attemptHeader:
-        isAttemptSucceeded = upstream === 'origin'
+        isAttemptNotFailed = upstream === 'origin'
         continue
       case 'set-cookie':
         // Only rows that pass cookies may set the gateway's cookies.
@@ -123,12 +123,12 @@ function passedOf(
     }
     passThrough.push(name, value)
   }
-  return { headers: withoutNamed(passThrough, connection), cacheControl, isAttemptSucceeded, upgrade }
+  return { headers: withoutNamed(passThrough, connection), cacheControl, isAttemptNotFailed, upgrade }
 }
 
 /**
  * The headers of a response to the client, without those that every response has. Notes in the
- * decision where the origin says that an attempt succeeded: the header ends here.
+ * decision where the origin says that an attempt has not failed: the header ends here.
  *
  * @param raw of the upstream, names and values in turn
  * @returns names and values in turn
@@ -139,8 +139,8 @@ export function responseHeaders(
   decision: ResponseDecision,
 ): RawHeaders {
   const { row, limitHeaders } = decision
-  const { headers, cacheControl, isAttemptSucceeded, upgrade } = passedOf(status, raw, row)
-  if (isAttemptSucceeded) decision.isAttemptSucceeded = true
+  const { headers, cacheControl, isAttemptNotFailed, upgrade } = passedOf(status, raw, row)
+  if (isAttemptNotFailed) decision.isAttemptNotFailed = true
   headers.push('via', ownVia, ...limitHeaders)
   // A 426 has to say which protocol is required (RFC 9110, section 15.5.22).
   if (status === 426 && upgrade !== undefined) headers.push('upgrade', upgrade, 'connection', 'upgrade')

@@ -136,11 +136,11 @@ test('429: an attempt that is counted and then 403 is a failure, and no longer i
   expect(forwarded).toHaveLength(0)
 })
 
-/** Attempts that an upstream answers 403, and calls succeeded in its header. */
-async function statusesOfSucceeded(upstream: string) {
+/** Attempts that an upstream answers 403, and says not failed in its header. */
+async function statusesOfNotFailed(upstream: string) {
   const { tryWith } = await createTrials({
     policy: [{ ...trial, upstream }],
-    transport: async () => new Response(null, { status: 403, headers: { [attemptHeader]: 'succeeded' } }),
+    transport: async () => new Response(null, { status: 403, headers: { [attemptHeader]: 'not_failed' } }),
   })
   const answers: Response[] = []
   for (let i = 0; i < 8; i++) answers.push(await tryWith(403))
@@ -148,14 +148,14 @@ async function statusesOfSucceeded(upstream: string) {
 }
 
 // A right password whose second factor is due is 403: an office of such users is not locked out.
-test('403: attempts that the origin calls succeeded count as no failures, and no client sees that', async () => {
-  const answers = await statusesOfSucceeded('origin')
+test('403: attempts that the origin says have not failed count as no failures, and no client sees that', async () => {
+  const answers = await statusesOfNotFailed('origin')
   expect(answers.map(({ status }) => status)).toEqual(Array(8).fill(403))
   expect(answers[0]?.headers.get(attemptHeader)).toBeNull()
 })
 
 test('429: another upstream cannot say so', async () => {
-  const answers = await statusesOfSucceeded('reports')
+  const answers = await statusesOfNotFailed('reports')
   expect(answers.map(({ status }) => status)).toEqual([403, 403, 403, 403, 403, 429, 429, 429])
 })
 

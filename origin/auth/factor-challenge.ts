@@ -42,5 +42,5 @@ export async function requireFactor(
 export const factorRequiredParts = ({ mfaToken, factors }: FactorRequired) => ({
   members: { mfa_token: mfaToken, factors, expires_in: challengeSeconds },
   // The credential was right: the attempt is no failure of its address.
-  headers: { [attemptHeader]: 'succeeded' },
+  headers: { [attemptHeader]: 'not_failed' },
 })

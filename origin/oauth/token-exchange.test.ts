@@ -84,7 +84,7 @@ describe('POST /oauth/token, token exchange (RFC 8693)', () => {
     const token = signJwtParts({ alg: 'HS256' }, claimsOf(old, { sub: 'with-factor' }), hmac(secret))
     const response = await post(form(token))
     expect(response.headers.get('cache-control')).toBe('no-store')
-    expect(response.headers.get('gatehouse-attempt')).toBe('succeeded')
+    expect(response.headers.get('gatehouse-attempt')).toBe('not_failed')
     const { body, ...rest } = await refusal(response)
     expect(rest).toMatchObject({ status: 400, error: 'invalid_request', code: 'mfa_required' })
     expect(body).toMatchObject({ factors: ['totp'], expires_in: 300 })

@@ -20,8 +20,9 @@ export const userLimitsHeader = 'gatehouse-limits'
  */
 export const clientAddressHeader = 'gatehouse-client-address'
 /**
- * Of the origin, in the response to an attempt: `succeeded` where the credential was right although
- * the status is that of a failure. Such an attempt counts against no limit of failures.
+ * Of the origin, in the response to an attempt: `not_failed` where the credential was right, or was
+ * not evaluated, although the status is that of a failure. Such an attempt counts against no limit
+ * of failures.
  */
 export const attemptHeader = 'gatehouse-attempt'
 export const requestIdHeader = 'x-request-id'
