@@ -101,14 +101,17 @@ export function createFactorLogin({
       const known = await deviceTokens.read(deviceToken)
       const hash = hashToken(mfaToken)
       const challenge = await reserveChallengeTry(sql, hash)
-      // Of an address over its limit, only a genuine token gets another response.
-      if (!challenge && context.overLimit) throw overLimitProblem(context.overLimit, 'mfa_token_invalid')
+      const ownDevice = challenge && known.find((device) => isOf(device, challenge))
+      // As at logins, an address over its limit is served on devices of the account alone.
+      if (context.overLimit && !ownDevice) {
+        if (challenge) await returnChallengeTry(sql, hash)
+        throw overLimitProblem(context.overLimit, challenge ? 'unknown_device' : 'mfa_token_invalid')
+      }
       if (!challenge) return { kind: 'mfa_token_invalid' }
       const { userId, passwordVersion, deviceId } = challenge
       if (deviceId !== null && !known.some(({ id }) => id === deviceId)) return { kind: 'mfa_token_invalid' }
 
       const presented = { factor, code }
-      const ownDevice = known.find((device) => isOf(device, challenge))
       const { reservation, isRight } = await selectFactors(sql, userId)
         .then((factors) => {
           const ownGroups = ownDevice && hasPresentedFactor(ownDevice, factors) ? [ownDevice] : []

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import type { TokenResponse } from '../../shared/contract.ts'
-import { attemptHeader } from '../../shared/http/headers.ts'
+import { attemptHeader, deviceCookie } from '../../shared/http/headers.ts'
+import { setCookieOf } from '../support/cookies.ts'
 import { bearer, createFullStack, type FullStack, problem } from '../support/full-stack/full-stack.ts'
-import { addTotp, forgetCodes, totpCodeOf } from '../support/full-stack/second-factor.ts'
+import { addTotp, resetTotpSteps, totpCodeOf, wrongCodeOf } from '../support/full-stack/second-factor.ts'
 import { highLimits } from '../support/high-limits.ts'
 
 const email = 'ada@example.com'
@@ -22,11 +23,22 @@ beforeAll(async () => {
   const refreshed = await fullStack.post('/auth/refresh', { refresh_token })
   session = (await refreshed.json()) as TokenResponse
 })
-beforeEach(() => forgetCodes(fullStack, email))
+beforeEach(() => resetTotpSteps(fullStack, email))
 afterAll(() => fullStack.close())
 
 const codeOf = async (response: Response) =>
   response.ok ? String(response.status) : `${response.status} ${(await problem(response)).code}`
+
+const finish = (token: string, code: string, cookie?: string) =>
+  fullStack.post(
+    '/auth/login/factor',
+    { mfa_token: token, factor: 'totp', code },
+    { headers: cookie === undefined ? {} : { cookie } },
+  )
+
+async function mfaToken(): Promise<string> {
+  return String((await problem(await fullStack.post('/auth/login', { email, password }))).mfa_token)
+}
 
 test('401 step_up_required, 403 mfa_required: they use up no tries of the step-up that they ask for', async () => {
   const headers = bearer(session.access_token)
@@ -43,4 +55,16 @@ test('401 step_up_required, 403 mfa_required: they use up no tries of the step-u
     )
   const right = { factor: 'totp', code: totpCodeOf(secret) }
   expect((await fullStack.post('/auth/step-up', right, { headers })).status).toBe(200)
+})
+
+test('429: of an address over its limit, a code needs a genuine device of the account, and costs no try', async () => {
+  const known = await finish(await mfaToken(), totpCodeOf(secret))
+  const cookie = `${deviceCookie}=${setCookieOf(known, deviceCookie)?.value}`
+  const token = await mfaToken()
+  for (let i = 0; i < 5; i++)
+    expect(await codeOf(await finish('x'.repeat(43), '123456'))).toBe('401 mfa_token_invalid')
+  const madeUp = `${deviceCookie}=made-up`
+  for (let i = 0; i < 6; i++)
+    expect(await codeOf(await finish(token, wrongCodeOf(secret), madeUp))).toBe('429 rate_limited')
+  expect((await finish(token, totpCodeOf(secret, 1), cookie)).status).toBe(200)
 })
