@@ -3,6 +3,7 @@ import type { Now } from '../../shared/lib/time.ts'
 import { lockAccountForUpdate } from '../accounts/queries.ts'
 import { insertAuditRow } from '../audit/queries.ts'
 import type { Sql, Transaction } from '../db/types.ts'
+import { raiseUserEpoch } from '../entitlements/epochs.ts'
 import type { RequestContext } from '../http/request-context.ts'
 import type { Encryption } from '../keys/encryption.ts'
 import type { AttemptLimit } from '../lockout/attempt-limit.ts'
@@ -10,6 +11,7 @@ import { clearConsecutiveFailures } from '../lockout/consecutive-failures.ts'
 import type { Mail } from '../mail/service.ts'
 import {
   lockLiveSessionForUpdate,
+  lowerSessionsToAal1,
   type SessionOwner,
   type SessionWithEntitlements,
   updateSessionAuthentication,
@@ -83,6 +85,14 @@ export function createFactorService(options: FactorOptions) {
     return codes.map(formatRecoveryCode)
   }
 
+  /**
+   * Lowers the other sessions to one factor: they presented an app that the account has no more.
+   * Tokens that say otherwise are stale from the commit on.
+   */
+  async function lowerOthers(transaction: Transaction, { userId, sessionId }: SessionOwner): Promise<void> {
+    if (await lowerSessionsToAal1(transaction, userId, sessionId)) await raiseUserEpoch(transaction, userId)
+  }
+
   async function confirm(
     transaction: Transaction,
     { userId, sessionId, amr, email }: Owner & StepUpSession,
@@ -104,6 +114,8 @@ export function createFactorService(options: FactorOptions) {
     const encrypted = encryptTotp(encryption, 'totp_secrets', userId, secret)
     if (!(await confirmTotpEnrolment(transaction, userId, { confirmed: enrolment, encrypted, step })))
       return { kind: 'enrolment_missing' }
+    // First, so that the session's new token is of the new epoch.
+    await lowerOthers(transaction, owner)
     const session = await updateSessionAuthentication(transaction, owner, withCode({ amr }))
     const recoveryCodes = await createCodes(transaction, userId)
     // Failures at codes of a former app say nothing of this one.
@@ -175,6 +187,7 @@ export function createFactorService(options: FactorOptions) {
         if (!(await deleteTotp(transaction, userId))) return false
         await deleteRecoveryCodes(transaction, userId)
         const owner = { userId, sessionId }
+        await lowerOthers(transaction, owner)
         const details = { factor: 'totp' }
         await insertAuditRow(transaction, {
           action: 'factor.removed',

@@ -188,6 +188,40 @@ describe('a change of credentials', () => {
   })
 })
 
+describe('another session that has presented the factor', () => {
+  /** Two sessions of one account, both at aal2. */
+  async function twoSessions(email: string) {
+    const account = await signUpWithTotp(fullStack, email)
+    const other = await fullStack.post('/auth/login', { email, password })
+    const { mfa_token } = await problem(other)
+    const code = totpCodeOf(account.secret)
+    const finished = await fullStack.post('/auth/login/factor', { mfa_token, factor: 'totp', code })
+    return { ...account, other: await tokensOf(finished) }
+  }
+
+  async function expectLowered(other: TokenResponse) {
+    await fullStack.syncRevocations()
+    expect(await codeOf(await fullStack.call('/v1/me', { headers: bearer(other.access_token) }))).toBe(
+      '401 claims_stale',
+    )
+    expect(claimsOf((await refresh(other.refresh_token)).access_token).acr).toBe('aal1')
+  }
+
+  test('401 claims_stale, then aal1: after the app was removed', async () => {
+    const { accessToken, other } = await twoSessions('removed@example.com')
+    expect((await change(accessToken, 'DELETE', '/auth/factors/totp')).status).toBe(204)
+    await expectLowered(other)
+  })
+
+  test('401 claims_stale, then aal1: after the app was replaced, and the session that did goes on', async () => {
+    const { accessToken, other } = await twoSessions('replaced@example.com')
+    const { accessToken: renewed } = await addTotp(fullStack, accessToken)
+    await expectLowered(other)
+    expect((await fullStack.call('/v1/me', { headers: bearer(renewed) })).status).toBe(200)
+    expect(claimsOf(renewed).acr).toBe('aal2')
+  })
+})
+
 describe('refresh, revocation and epochs through changes of the level', () => {
   const raises = {
     none: async () => {},

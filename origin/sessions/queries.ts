@@ -129,10 +129,22 @@ export async function updateSessionAuthentication(
   return row
 }
 
-/** Lowers the sessions of an account to one factor, as when its second one is gone. */
-export async function lowerSessionsToAal1(sql: Queryable, userId: string): Promise<void> {
-  await sql`
-    update sessions set acr = 'aal1' where user_id = ${userId} and ended_at is null and acr <> 'aal1'`
+/**
+ * Lowers the sessions of an account to one factor, as when its second one is gone.
+ *
+ * @param keptSessionId a session that stays as it is
+ * @returns whether a session was lowered: tokens of it still say that it has two
+ */
+export async function lowerSessionsToAal1(
+  sql: Queryable,
+  userId: string,
+  keptSessionId: string | null = null,
+): Promise<boolean> {
+  const { count } = await sql`
+    update sessions set acr = 'aal1'
+    where user_id = ${userId} and ended_at is null and acr <> 'aal1'
+      and id is distinct from ${keptSessionId}::uuid`
+  return count > 0
 }
 
 interface NewRefreshToken {
