@@ -390,6 +390,7 @@ describe('methods', () => {
   test.each([
     ['/nowhere', 404, 'not_found'],
     ['/p//a', 400, 'bad_request'],
+    ['/p/\\', 400, 'bad_request'],
     ['open', 400, 'bad_request'],
   ])('OPTIONS %s: %i %s', async (target, status, code) => {
     expectRefusal(await send(`OPTIONS ${target} HTTP/1.1`, host, close), status, code)

@@ -68,7 +68,8 @@ function hasUnwantedBody({ method = '', headers }: IncomingMessage): boolean {
  * rejected by the proxy.
  */
 function isReadable({ url = '', headers: { host }, rawHeaders }: IncomingMessage): boolean {
-  return url.startsWith('/') && (host === undefined || isHost(host)) && rawHeaders.length <= 2 * maxHeaders
+  const makesUrl = url.startsWith('/') && !pathOf(url).includes('\\')
+  return makesUrl && (host === undefined || isHost(host)) && rawHeaders.length <= 2 * maxHeaders
 }
 
 /** The path of a request's target, without its query. */
