@@ -38,8 +38,8 @@ const foreign = {
 }
 
 /**
- * Compressed, as it is uploaded; the platform's own limit is 3 MB for everybody. Zod is imported as a
- * namespace (`import * as z`): its export `z` would bring 60 KiB of translations along.
+ * Compressed, as it is uploaded; the platform's own limit is 3 MB for everybody. Zod is imported as
+ * a namespace (`import * as z`): its export `z` would bring 60 KiB of translations along.
  */
 const maxBytes = 160 * 1024
 
