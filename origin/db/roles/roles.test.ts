@@ -142,6 +142,17 @@ describe('with the roles of npm run database:roles', () => {
     expect(await sql`select from audit_logs where action = 'roles.old'`).toHaveLength(0)
   })
 
+  test('42501: an origin neither changes nor deletes login attempts', async () => {
+    await sql`insert into login_attempts (email, succeeded, reason) values ('roles@example.com', false, 'wrong_password')`
+    for (const statement of [
+      `delete from login_attempts`,
+      `update login_attempts set succeeded = true, reason = null`,
+      `select delete_batch('login_attempts', 'true')`,
+    ])
+      await expect(sql.unsafe(statement)).rejects.toMatchObject({ code: '42501' })
+    expect(await sql`select from login_attempts where email = 'roles@example.com'`).toHaveLength(1)
+  })
+
   test.each([
     ['audit rows, of less than 30 days', 'audit_logs', 29],
     ['audit rows, of days to come', 'audit_logs', -36_500],
