@@ -4,7 +4,7 @@ import { parse } from 'yaml'
 import { generateSecrets } from '../../dev/secrets.ts'
 import { clientIdleSeconds } from '../../gateway/adapters/node/node-server.ts'
 import { gatewayVariables } from '../../gateway/config.ts'
-import type { LoginFailure } from '../../origin/auth/rules.ts'
+import type { LoginKind } from '../../origin/auth/rules.ts'
 import { originVariables } from '../../origin/config.ts'
 import { readConfig, type VariableName } from '../../shared/config.ts'
 import { environmentOf, readDockerfile, stepsOf } from '../dockerfile.ts'
@@ -92,12 +92,13 @@ describe.each(examples)('tasks of %s.yaml', (name) => {
 })
 
 test('the alarm of failed logins counts each way in which the origin says that a login failed', () => {
-  const every: Record<LoginFailure, true> = {
+  const every: Record<Exclude<LoginKind, 'succeeded' | 'mfa_required'>, true> = {
     unknown_account: true,
     account_locked: true,
     wrong_password: true,
     account_disabled: true,
     email_unverified: true,
+    wrong_code: true,
   }
   expect([...failedLogins]).toEqual(Object.keys(every))
 })
