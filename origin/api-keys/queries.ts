@@ -1,7 +1,7 @@
 import type { AuditAction } from '../audit/queries.ts'
 import type { Queryable } from '../db/types.ts'
 import { type Entitlements, entitlementColumns, entitlementTables } from '../entitlements/queries.ts'
-import { publishOnCommit } from '../revocations/after-commit.ts'
+import { publishSessionsOnCommit } from '../revocations/after-commit.ts'
 import { atEpochMs } from '../revocations/queries.ts'
 
 export interface ApiKeyRow {
@@ -93,11 +93,7 @@ export async function revokeApiKeys(sql: Queryable, userId: string, only?: strin
       returning subject, ${atEpochMs(sql)}
     )
     select subject, at from revoked`
-  publishOnCommit(
-    sql,
-    rows.map((row) => ({ ...row, scope: 'session', epoch: null })),
-  )
-  return rows.map(({ subject }) => subject)
+  return publishSessionsOnCommit(sql, rows)
 }
 
 export interface ApiKeyWithEntitlements extends Entitlements {

@@ -92,7 +92,7 @@ describe('requests of services, without Redis', () => {
     expect(rows).toEqual([{ points: 1 }])
   })
 
-  // Nobody may gain requests by breaking the table of counters.
+  // A client that breaks the table of counters gains no requests.
   test('half as many where the counters cannot be written', async () => {
     const { find } = await createCaller(fullStack, 'alone')
     await fullStack.sql`alter table limit_counters rename to limit_counters_gone`

@@ -16,6 +16,23 @@ export function publishOnCommit(transaction: Queryable, entries: readonly Writte
 }
 
 /**
+ * Like `publishOnCommit`, for sessions or API keys: both are revoked by the id that is `sid` in
+ * their tokens.
+ *
+ * @returns the ids
+ */
+export function publishSessionsOnCommit(
+  transaction: Queryable,
+  rows: readonly Pick<WrittenRevocation, 'subject' | 'at'>[],
+): string[] {
+  publishOnCommit(
+    transaction,
+    rows.map((row) => ({ ...row, scope: 'session', epoch: null })),
+  )
+  return rows.map(({ subject }) => subject)
+}
+
+/**
  * The same database, whose transactions publish their revocations right after they commit. The
  * relay, which publishes all rows of the table, is too late where the database is lost meanwhile.
  *

@@ -3,7 +3,7 @@ import type { EpochSeconds } from '../../shared/lib/time.ts'
 import type { Queryable } from '../db/types.ts'
 import { type Entitlements, entitlementColumns, entitlementTables } from '../entitlements/queries.ts'
 import type { RequestContext } from '../http/request-context.ts'
-import { publishOnCommit } from '../revocations/after-commit.ts'
+import { publishSessionsOnCommit } from '../revocations/after-commit.ts'
 import { atEpochMs } from '../revocations/queries.ts'
 
 /** A session and its account. */
@@ -400,11 +400,7 @@ export async function endSessions(
       returning subject, ${atEpochMs(sql)}
     )
     select subject, at from revoked`
-  publishOnCommit(
-    sql,
-    rows.map((row) => ({ ...row, scope: 'session', epoch: null })),
-  )
-  return rows.map(({ subject }) => subject)
+  return publishSessionsOnCommit(sql, rows)
 }
 
 /** Sessions beyond the `keep` that were used last. */

@@ -234,7 +234,7 @@ describe('a monolith moves behind the gateway route by route', { timeout: 60_000
     expect(await ordersOf(gateway, newToken('ada'))).toEqual(['ada 1', 'ada 2', 'ada 3'])
     expect(await ordersOf(gateway, newToken('new'))).toEqual(['new 1'])
     expect(await dan.orders(gateway)).toEqual([])
-    // Nobody but the gateway speaks for a user: not a header, not the assertion of another service.
+    // The service takes a user from the gateway's assertion alone.
     const forged = await fetch(`${shop}/api/orders`, { headers: { 'gatehouse-assertion': newToken('ada') } })
     expect(forged.status).toBe(401)
   })

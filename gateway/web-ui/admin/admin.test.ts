@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { refreshCookie } from '../../../shared/http/headers.ts'
+import { tabTo, violations } from '../../../test/support/full-stack/accessibility.ts'
 import {
   type BrowserFullStack,
   createBrowserFullStack,
@@ -602,34 +601,4 @@ async function permissionsOf(role: string): Promise<string[]> {
     join permissions permission on permission.id = role_permissions.permission_id
     where role.name = ${role} order by permission.name`
   return rows.map(({ name }) => name)
-}
-
-/**
- * Presses Tab until the focus is on the control of this name or with this text; a control that no
- * Tab reaches fails.
- */
-async function tabTo(page: Page, target: string) {
-  for (let presses = 0; presses < 60; presses++) {
-    await page.keyboard.press('Tab')
-    const focused = await page.evaluate(() => {
-      const { activeElement: at } = document
-      return [at?.getAttribute('name'), at?.textContent?.trim()]
-    })
-    if (focused.includes(target)) return
-  }
-  throw new Error(`no Tab leads to ${target}`)
-}
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-
-/** Violations found by axe-core, by WCAG 2.2 AA and its own good practice. */
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(axe)
-  return page.evaluate(async () => {
-    const { axe } = globalThis as unknown as {
-      axe: { run: () => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> }
-    }
-    const found = await axe.run()
-    return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
-  })
 }

@@ -1,7 +1,6 @@
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import type { Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { tabTo, violations } from '../../../test/support/full-stack/accessibility.ts'
 import {
   type BrowserFullStack,
   createBrowserFullStack,
@@ -22,8 +21,6 @@ afterEach(async () => {
 
 /** A phone (CSS pixels). */
 const phone = { viewport: { width: 360, height: 740 } }
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 /** Opens a section as somebody who is signed in. */
 async function openSection(section: string, { as = 'superadmin', options = {} } = {}): Promise<Page> {
@@ -52,19 +49,6 @@ async function removeThis(page: Page, kind: string, name: string) {
   await page.getByRole('button', { name: `Remove this ${kind}` }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click()
   await page.getByRole('heading', { level: 1, name: `${name} is removed` }).waitFor()
-}
-
-/** Presses Tab until the focus is on the control of this name or with this text. */
-async function tabTo(page: Page, target: string) {
-  for (let presses = 0; presses < 80; presses++) {
-    await page.keyboard.press('Tab')
-    const focused = await page.evaluate(() => {
-      const { activeElement: at } = document
-      return [at?.getAttribute('name'), at?.textContent?.trim()]
-    })
-    if (focused.includes(target)) return
-  }
-  throw new Error(`no Tab leads to ${target}`)
 }
 
 describe('the pages of the catalogue', { timeout: 90_000 }, () => {
@@ -206,14 +190,7 @@ describe('the pages of the catalogue', { timeout: 90_000 }, () => {
       await page.locator('#view h1:focus').waitFor()
       const width = await page.evaluate(() => document.documentElement.scrollWidth)
       expect({ section, width }).toEqual({ section, width: 360 })
-      await page.evaluate(axe)
-      const faults = await page.evaluate(async () => {
-        const { axe } = globalThis as unknown as {
-          axe: { run: () => Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> }
-        }
-        return (await axe.run()).violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)
-      })
-      expect({ section, faults }).toEqual({ section, faults: [] })
+      expect({ section, faults: await violations(page) }).toEqual({ section, faults: [] })
     }
   })
 })
